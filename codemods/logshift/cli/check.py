@@ -1,0 +1,163 @@
+"""`logshift check`: the command that hooks and gates run, so it starts without click.
+
+In: the command line after ``check``. Out: an exit status. A command line that is not plain – ``--help``, an
+unknown option, a wrong value – goes to click, which knows the same options from the same table.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from logshift._record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+    from logshift.config.settings import Settings
+    from logshift.engine import Analysis
+
+CLEAN, FINDINGS, USAGE, NOT_ANALYSED = range(4)
+#: Runs on fewer files than this show no progress.
+_LONG = 400
+
+
+class Option(NamedTuple):
+    """One option of `check`."""
+
+    flag: str
+    help: str
+    choices: tuple[str, ...] = ()  # a value is one of these; none: the option is a switch, unless metavar is set
+    metavar: str = ""
+    default: str = ""
+
+
+OPTIONS = (
+    Option("--output-format", "How findings are told.", choices=("text", "json"), default="text"),
+    Option("--statistics", "Print the figures alone, for every file."),
+    Option("--force-exclude", "Leave out excluded files even where they are named, as pre-commit does."),
+    Option("--exit-zero", "Exit with 0 even if there are findings."),
+    Option("--config", "Use this configuration file.", metavar="FILE"),
+)
+
+
+class CheckArguments(NamedTuple):
+    """What `check` was asked for."""
+
+    paths: tuple[str, ...] = ()
+    output_format: str = "text"
+    statistics: bool = False
+    force_exclude: bool = False
+    exit_zero: bool = False
+    config: str | None = None
+
+
+def parse_plain(arguments: Sequence[str]) -> CheckArguments | None:
+    """Return what a plain command line asks for; None where click has to look at it."""
+    known = {option.flag: option for option in OPTIONS}
+    values: dict[str, object] = {}
+    paths: list[str] = []
+    todo = list(arguments)
+    while todo:
+        word = todo.pop(0)
+        if word == "--":
+            paths += todo
+            break
+        if not word.startswith("-") or word == "-":
+            paths.append(word)
+            continue
+        flag, equals, value = word.partition("=")
+        option = known.get(flag)
+        if option is None:
+            return None
+        key = flag[2:].replace("-", "_")
+        if not option.choices and not option.metavar:
+            if equals:
+                return None
+            values[key] = True
+            continue
+        if not equals:
+            if not todo:
+                return None
+            value = todo.pop(0)
+        if option.choices and value not in option.choices:
+            return None
+        values[key] = value
+    return CheckArguments(paths=tuple(paths), **values)  # type: ignore[arg-type]
+
+
+def run(arguments: CheckArguments) -> int:
+    """Check the files and print the report; return the exit status."""
+    from logshift.config.find import settings_for
+    from logshift.discover import NoSuchPathError
+    from logshift.engine import analyse
+
+    paths = arguments.paths or (".",)
+    settings = settings_for(paths, arguments.config)
+    try:
+        analysis = analyse(paths, settings, force_exclude=arguments.force_exclude, progress=progress_over_files)
+    except NoSuchPathError as error:
+        return complain(f"no such file or folder: {error}")
+    report_unfinished(settings)
+    sys.stdout.write(_render(analysis, arguments))
+    return status(analysis, exit_zero=arguments.exit_zero)
+
+
+def _render(analysis: Analysis, arguments: CheckArguments) -> str:
+    if arguments.output_format == "json":
+        from logshift.report import document
+
+        return document.render(analysis)
+    from logshift.report import text
+    from logshift.report.style import Style
+
+    return text.render(analysis, Style.for_stream(sys.stdout), statistics=arguments.statistics)
+
+
+def status(analysis: Analysis, *, exit_zero: bool = False) -> int:
+    """Return the exit status for what was found."""
+    if analysis.unanalysed:
+        return NOT_ANALYSED
+    return FINDINGS if analysis.findings and not exit_zero else CLEAN
+
+
+def complain(message: str) -> int:
+    """Say on stderr why nothing was done."""
+    sys.stderr.write(f"logshift: {message}\n")
+    return USAGE
+
+
+def report_unfinished(settings: Settings) -> None:
+    """Say on stderr if a migration was cut short; `check` itself changes nothing."""
+    if not os.path.exists(os.path.join(settings.root, ".logshift", "open")):
+        return
+    from logshift.apply import Journal
+
+    journal = Journal(settings.root)
+    if not journal.is_locked() and (record := journal.cut_short()) is not None:
+        sys.stderr.write(
+            f"logshift: run {record.run} was cut short; `logshift rollback` or the next `logshift migrate` "
+            "puts its files in order\n"
+        )
+
+
+def progress_over_files(files: tuple[str, ...]) -> Iterable[str]:
+    """Yield the files, with a progress bar on stderr for a long run on a terminal."""
+    return progress(files, "checking")
+
+
+def progress(items: Sequence[T], label: str) -> Iterable[T]:
+    """Yield the items, with a progress bar on stderr where there are many and somebody is looking."""
+    if len(items) < _LONG or not sys.stderr.isatty():
+        return items
+    import click
+
+    def shown() -> Iterable[T]:
+        with click.progressbar(items, label=label, file=sys.stderr) as bar:
+            yield from bar
+
+    return shown()

@@ -1,0 +1,43 @@
+"""The standard library's `logging`.
+
+https://docs.python.org/3/library/logging.html
+"""
+
+from __future__ import annotations
+
+from logshift.frameworks import NODE, Contract, Factory, Framework
+
+LEVEL_METHODS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"})
+
+_CONFIGURES = frozenset(
+    {"setLevel", "addHandler", "removeHandler", "addFilter", "removeFilter", "handlers", "filters", "propagate",
+     "disabled", "level", "hasHandlers", "manager", "parent", "root"}
+)  # fmt: skip
+
+CONTRACT = Contract(
+    methods=LEVEL_METHODS
+    | {"setLevel", "isEnabledFor", "getEffectiveLevel", "getChild", "getChildren", "addHandler", "removeHandler",
+       "hasHandlers", "addFilter", "removeFilter", "filter", "handle", "makeRecord", "findCaller", "callHandlers",
+       "_log"},
+    attributes=frozenset(
+        {"name", "level", "parent", "propagate", "handlers", "filters", "disabled", "manager", "root"}
+    ),
+    formatting="percent",
+    fields=False,
+    reserved=frozenset({"exc_info", "stack_info", "stacklevel", "extra"}),
+    stands_for=frozenset({"logging.Logger", "logging.Filterer"}),
+)  # fmt: skip
+
+FRAMEWORK = Framework(
+    name="stdlib",
+    title="logging",
+    factories=(Factory("logging.getLogger", "name"),),
+    name_means=NODE,
+    contract=CONTRACT,
+    types=frozenset({"logging.Logger"}),
+    derives=frozenset({"getChild"}),
+    emits=LEVEL_METHODS | {"handle", "_log"},
+    configures=_CONFIGURES,
+    root_functions=frozenset(f"logging.{name}" for name in LEVEL_METHODS),
+    tokens=(b"logging",),
+)

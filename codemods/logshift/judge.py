@@ -1,0 +1,67 @@
+"""The judgement: facts against rules.
+
+In: the facts of one file, its source, and what counts as legacy. Out: findings in order of place, each with
+what may be done about it and a fingerprint that survives moved lines, reformatting and renamed files.
+"""
+
+from __future__ import annotations
+
+from logshift.fit import Misfit, misfit
+from logshift.frameworks import Framework, Target
+from logshift.model import FileFacts, Finding
+from logshift.rules import Found, Rule, View, all_rules
+from logshift.source import Source
+
+
+def misfits(facts: FileFacts, frameworks: dict[str, Framework], target: Target) -> tuple[Misfit | None, ...]:
+    """Return for each binding what keeps it from moving."""
+    return tuple(
+        misfit(
+            binding,
+            (use for use in facts.uses if index in use.bindings),
+            frameworks[binding.framework],
+            target.framework.contract,
+        )
+        for index, binding in enumerate(facts.bindings)
+    )
+
+
+def judge(facts: FileFacts, source: Source, frameworks: dict[str, Framework], target: Target) -> tuple[Finding, ...]:
+    """Return what the rules find in one file."""
+    held = misfits(facts, frameworks, target)
+    view = View(frameworks, target, tuple(one.reason if one is not None else None for one in held))
+    found = [(rule, one) for rule in all_rules() for one in rule.check(facts, view)]
+    found.sort(key=lambda pair: (pair[1].span, pair[0].code))
+    return tuple(_findings(found, facts, source))
+
+
+def _findings(found: list[tuple[Rule, Found]], facts: FileFacts, source: Source) -> list[Finding]:
+    findings = []
+    seen: dict[tuple[str, str, str], int] = {}
+    for rule, one in found:
+        scope = facts.scopes[one.scope].qualname
+        key = (rule.code, scope, one.canonical)
+        ordinal = seen[key] = seen.get(key, -1) + 1
+        findings.append(
+            Finding(
+                code=rule.code,
+                name=rule.name,
+                message=one.message,
+                path=facts.path,
+                span=one.span,
+                start=source.position(one.span.start),
+                end=source.position(one.span.end),
+                applicability=one.applicability,
+                reason=one.reason,
+                scope=scope,
+                fingerprint=_fingerprint(*key, ordinal),
+                binding=one.binding,
+            )
+        )
+    return findings
+
+
+def _fingerprint(code: str, scope: str, canonical: str, ordinal: int) -> str:
+    from hashlib import sha256
+
+    return sha256("\0".join((code, scope, canonical, str(ordinal))).encode()).hexdigest()[:16]

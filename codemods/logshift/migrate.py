@@ -1,0 +1,136 @@
+"""The whole road: plan, rewrite, prove and – unless only a diff is wanted – apply.
+
+In: an analysis. Out: for every file what was done and proved, and for every legacy logger that stays the reason.
+A group that fails a proof is withdrawn whole; the run goes on with the others.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable
+
+from logshift._record import NamedTuple
+from logshift.engine import Analysis, FileResult
+from logshift.model import FileFacts, Reason, Unanalysed
+from logshift.plan import plan_file
+from logshift.plan.edits import AddAlias, FilePlan, Insert, Kept
+from logshift.prove import PROOFS, Failed, prove
+from logshift.resolve import Group, groups
+from logshift.rewrite import CannotRewriteError, rewrite
+from logshift.scan import read
+from logshift.source import Source
+
+
+class Outcome(NamedTuple):
+    """What became of one file."""
+
+    path: str
+    plan: FilePlan
+    before: bytes
+    after: bytes | None  # None where nothing changes
+    failed: Failed | None
+    proofs: int  # how many were passed
+
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        """The legacy loggers that stay: those the plan leaves, and all of a file that failed a proof."""
+        if self.failed is None:
+            return self.plan.kept
+        reason = Reason.IMPORT_CYCLE if self.failed.proof == PROOFS[-1] else Reason.PROOF_FAILED
+        detail = f"{self.failed.proof}: {self.failed.detail}"
+        return (*self.plan.kept, *(Kept(moved.binding, reason, detail) for moved in self.plan.moved))
+
+
+class Migration(NamedTuple):
+    """What a migration does, before or after it is written."""
+
+    analysis: Analysis
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def changed(self) -> tuple[Outcome, ...]:
+        """The files that change."""
+        return tuple(outcome for outcome in self.outcomes if outcome.after is not None)
+
+    @property
+    def moved(self) -> int:
+        """How many loggers move."""
+        return sum(len(outcome.plan.moved) for outcome in self.changed)
+
+    @property
+    def proofs(self) -> int:
+        """How many proofs were passed."""
+        return sum(outcome.proofs for outcome in self.outcomes)
+
+
+def migrate(analysis: Analysis, *, progress: Callable[[tuple[Group, ...]], Iterable[Group]] = iter) -> Migration:
+    """Return what the migration of all files would be; nothing is written."""
+    legacy = [file for file in analysis.files if _has_legacy(file, analysis)]
+    by_path = {file.facts.path: file for file in legacy}
+    outcomes: list[Outcome] = []
+    for group in progress(groups(file.facts for file in legacy)):
+        done = [_migrate_file(by_path[facts.path], analysis) for facts in group.files]
+        if any(outcome.failed is not None for outcome in done):
+            done = [outcome._replace(after=None) for outcome in done]
+        outcomes += done
+    return Migration(analysis, tuple(outcomes))
+
+
+def _has_legacy(file: FileResult, analysis: Analysis) -> bool:
+    target = analysis.target
+    return not analysis.project.is_exempt(file.facts.module, target) and any(
+        not binding.configuration and binding.framework != target.framework.key for binding in file.facts.bindings
+    )
+
+
+def _migrate_file(file: FileResult, analysis: Analysis) -> Outcome:
+    source = Source(file.facts.path, file.data)
+    plan = plan_file(file.facts, source, analysis.project, analysis.names.frameworks, analysis.target)
+    if not plan.edits:
+        return Outcome(plan.path, plan, file.data, None, None, 0)
+    module = analysis.project.module(plan.path)
+    try:
+        output = rewrite(source, plan)
+        failed = prove(
+            source,
+            module,
+            plan,
+            output,
+            again=lambda data: _plan_again(plan.path, module, data, analysis),
+            cycle=lambda: _new_cycle(plan, file.facts, analysis),
+        )
+    except CannotRewriteError as error:
+        failed = Failed("the edits can be carried out", str(error))
+    except RecursionError:
+        failed = Failed("the edits can be carried out", "the file nests too deeply")
+    if failed is not None:
+        passed = PROOFS.index(failed.proof) if failed.proof in PROOFS else 0
+        return Outcome(plan.path, plan, file.data, None, failed, passed)
+    return Outcome(plan.path, plan, file.data, output.data, None, len(PROOFS))
+
+
+def _plan_again(path: str, module: str, data: bytes, analysis: Analysis) -> FilePlan | None:
+    facts = read(path, module, data, analysis.names)
+    if isinstance(facts, Unanalysed):
+        return None
+    return plan_file(facts, Source(path, data), analysis.project, analysis.names.frameworks, analysis.target)
+
+
+def _new_cycle(plan: FilePlan, facts: FileFacts, analysis: Analysis) -> tuple[str, ...] | None:
+    target = analysis.target.module
+    if target in facts.requires or not any(isinstance(edit, (Insert, AddAlias)) for edit in plan.edits):
+        return None
+    return analysis.project.cycle_through(facts.module, target)
+
+
+def diff(outcome: Outcome, name: str) -> str:
+    """Return the change of one file as a unified diff."""
+    if outcome.after is None:
+        return ""
+    encoding = Source(outcome.path, outcome.before).encoding
+    before = outcome.before.decode(encoding).splitlines(keepends=True)
+    after = outcome.after.decode(encoding).splitlines(keepends=True)
+    name = name.replace(os.sep, "/")
+    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

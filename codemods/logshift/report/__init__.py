@@ -1,0 +1,1 @@
+"""How a run is told: one file for each format. A format takes an analysis or a migration and returns text."""

@@ -1,0 +1,246 @@
+"""The JSON report: a documented, versioned schema.
+
+https://json-schema.org/draft/2020-12/schema
+
+Version 1 only grows: a field is never removed or given another meaning under the same version.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from logshift import __version__
+from logshift.engine import Analysis, FileResult, shown
+from logshift.migrate import Migration, Outcome
+from logshift.model import Applicability, Binding, Reason
+from logshift.report.summary import configuring, count, kind_of
+from logshift.source import Source
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ToolModel(_Model):
+    """Which tool wrote the report."""
+
+    name: Literal["logshift"] = "logshift"
+    version: str = __version__
+
+
+class FindingModel(_Model):
+    """One thing that a rule has to say."""
+
+    code: str = Field(description="The rule's code, such as LS101.")
+    name: str = Field(description="The rule's name, such as stdlib-logger.")
+    message: str
+    path: str = Field(description="The file, relative to the working directory where it lies below it, with `/`.")
+    line: int = Field(description="From 1.", ge=1)
+    column: int = Field(description="From 1, in code points.", ge=1)
+    end_line: int = Field(ge=1)
+    end_column: int = Field(ge=1)
+    applicability: Applicability = Field(description="What `migrate` can do about it.")
+    reason: Reason | None = Field(description="Why it is left to a person, where it is.")
+    fingerprint: str = Field(description="Stays the same when lines move, text is reformatted or the file renamed.")
+
+
+class BindingModel(_Model):
+    """One place that makes a logger."""
+
+    line: int = Field(ge=1)
+    column: int = Field(ge=1)
+    kind: str = Field(description="What kind of logger it is: a legacy kind, `compliant` or `configuration`.")
+    logger_name: str | None = Field(description="The name it is given now, as a value or as source text.")
+    component: str = Field(description="The component it has, or will have after migration.")
+    applicability: Applicability | None = Field(description="What `migrate` can do about it, if it is legacy.")
+    reason: Reason | None
+
+
+class FileModel(_Model):
+    """The loggers of one file."""
+
+    path: str
+    component: str
+    bindings: list[BindingModel]
+
+
+class NotAnalysedModel(_Model):
+    """A file that could not be read as Python."""
+
+    path: str
+    line: int
+    column: int
+    message: str
+
+
+class TotalsModel(_Model):
+    """The figures of the whole run."""
+
+    bindings: int = Field(description="Legacy and compliant loggers; what only configures logging is not counted.")
+    legacy_bindings: int = Field(description="The primary figure: loggers that are to move.")
+    compliant_bindings: int
+    compliance: float = Field(description="100 × compliant_bindings / bindings, in percent; 100 where there are none.")
+    configuration_bindings: int
+    findings: int
+    files_checked: int
+    files_not_analysed: int
+    excluded_by_pattern: int
+    excluded_by_git: int
+    generated: int
+
+
+class KeptModel(_Model):
+    """A legacy logger that a migration leaves."""
+
+    line: int
+    column: int
+    reason: Reason
+    detail: str
+
+
+class MigratedFileModel(_Model):
+    """What a migration does with one file."""
+
+    path: str
+    component: str
+    changed: bool
+    moved: int = Field(description="How many loggers move.")
+    proofs: int = Field(description="How many proofs its output passed.")
+    failed_proof: str | None
+    kept: list[KeptModel]
+    notes: list[str]
+
+
+class MigrationModel(_Model):
+    """What a migration did, or with --diff would do."""
+
+    run: str | None = Field(description="The run to name to `logshift rollback`; none if nothing was written.")
+    files: list[MigratedFileModel]
+    files_changed: int
+    moved: int
+    proofs: int
+
+
+class Report(_Model):
+    """What `--output-format json` prints."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    tool: ToolModel = ToolModel()
+    command: Literal["check", "migrate"]
+    totals: TotalsModel
+    findings: list[FindingModel]
+    files: list[FileModel]
+    not_analysed: list[NotAnalysedModel]
+    migration: MigrationModel | None = None
+
+
+def report(analysis: Analysis, migration: Migration | None = None, run: str | None = None) -> Report:
+    """Return the report on an analysis and, where there was one, on the migration that followed it."""
+    return Report(
+        command="check" if migration is None else "migrate",
+        totals=_totals(analysis),
+        findings=[
+            FindingModel(
+                code=one.code,
+                name=one.name,
+                message=one.message,
+                path=shown(one.path),
+                line=one.start.line,
+                column=one.start.column,
+                end_line=one.end.line,
+                end_column=one.end.column,
+                applicability=one.applicability,
+                reason=one.reason,
+                fingerprint=one.fingerprint,
+            )
+            for one in analysis.findings
+        ],
+        files=[_file(file, analysis) for file in analysis.files if file.facts.bindings],
+        not_analysed=[
+            NotAnalysedModel(path=shown(one.path), line=one.line, column=one.column, message=one.message)
+            for one in analysis.unanalysed
+        ],
+        migration=_migration(migration, run) if migration is not None else None,
+    )
+
+
+def render(analysis: Analysis, migration: Migration | None = None, run: str | None = None) -> str:
+    """Return the report as text."""
+    return report(analysis, migration, run).model_dump_json(indent=2) + "\n"
+
+
+def _totals(analysis: Analysis) -> TotalsModel:
+    total = count(analysis)
+    return TotalsModel(
+        bindings=total.bindings,
+        legacy_bindings=total.legacy,
+        compliant_bindings=total.compliant,
+        compliance=round(total.percentage, 2),
+        configuration_bindings=configuring(analysis),
+        findings=len(analysis.findings),
+        files_checked=analysis.checked,
+        files_not_analysed=len(analysis.unanalysed),
+        excluded_by_pattern=analysis.excluded.by_pattern,
+        excluded_by_git=analysis.excluded.by_git,
+        generated=analysis.excluded.generated,
+    )
+
+
+def _file(file: FileResult, analysis: Analysis) -> FileModel:
+    component = analysis.project.component(file.facts.path)
+    source = Source(file.facts.path, file.data)
+    found = {finding.binding: finding for finding in file.findings if finding.binding >= 0}
+    bindings = []
+    for index, binding in enumerate(file.facts.bindings):
+        place = source.position(binding.call.start)
+        finding = found.get(index)
+        kind = kind_of(binding, analysis) or ("configuration" if binding.configuration else "compliant")
+        bindings.append(
+            BindingModel(
+                line=place.line,
+                column=place.column,
+                kind=kind,
+                logger_name=_name(binding),
+                component=(binding.name.text or component) if kind == "compliant" else component,
+                applicability=finding.applicability if finding is not None else None,
+                reason=finding.reason if finding is not None else None,
+            )
+        )
+    return FileModel(path=shown(file.facts.path), component=component, bindings=bindings)
+
+
+def _name(binding: Binding) -> str | None:
+    return {"none": None, "module": "__name__"}.get(str(binding.name.kind), binding.name.text)
+
+
+def _migration(migration: Migration, run: str | None) -> MigrationModel:
+    return MigrationModel(
+        run=run,
+        files=[_outcome(outcome, migration) for outcome in migration.outcomes],
+        files_changed=len(migration.changed),
+        moved=migration.moved,
+        proofs=migration.proofs,
+    )
+
+
+def _outcome(outcome: Outcome, migration: Migration) -> MigratedFileModel:
+    source = Source(outcome.path, outcome.before)
+    facts = next(file.facts for file in migration.analysis.files if file.facts.path == outcome.path)
+    kept = []
+    for one in outcome.kept:
+        place = source.position(facts.bindings[one.binding].call.start)
+        kept.append(KeptModel(line=place.line, column=place.column, reason=one.reason, detail=one.detail))
+    return MigratedFileModel(
+        path=shown(outcome.path),
+        component=outcome.plan.component,
+        changed=outcome.after is not None,
+        moved=len(outcome.plan.moved) if outcome.after is not None else 0,
+        proofs=outcome.proofs,
+        failed_proof=outcome.failed.proof if outcome.failed is not None else None,
+        kept=kept,
+        notes=list(outcome.plan.notes),
+    )

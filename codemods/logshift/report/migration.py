@@ -1,0 +1,97 @@
+"""The report of a migration for people: what moved, what was proved, what stays and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from logshift.engine import shown
+from logshift.migrate import Migration, Outcome, diff
+from logshift.model import Reason
+from logshift.prove import PROOFS
+from logshift.reasons import EXPLANATIONS
+from logshift.report.style import Style
+from logshift.report.text import columns
+from logshift.source import Source
+
+
+def render(migration: Migration, style: Style, *, run: str | None) -> str:
+    """Return what `migrate` prints when it has written."""
+    lines = _table(migration, style) if migration.changed else []
+    lines += _kept(migration, style)
+    lines += _notes(migration)
+    if lines:
+        lines.append("")
+    lines += _proofs(migration, style)
+    lines += _result(migration, style, run)
+    return "\n".join(lines) + "\n"
+
+
+def render_diff(migration: Migration) -> str:
+    """Return what `migrate --diff` prints: a patch that git and patch can apply."""
+    return "".join(diff(outcome, shown(outcome.path)) for outcome in migration.changed)
+
+
+def _table(migration: Migration, style: Style) -> list[str]:
+    cls = migration.analysis.target.cls
+    rows = [["file", "logger", "moved", "edits"]]
+    rows += [
+        [
+            shown(outcome.path),
+            f'{cls}("{outcome.plan.component}")',
+            str(len(outcome.plan.moved)),
+            str(len(outcome.plan.edits)),
+        ]
+        for outcome in migration.changed
+    ]
+    edits = sum(len(outcome.plan.edits) for outcome in migration.changed)
+    rows.append([f"{len(migration.changed)} files", "", str(migration.moved), str(edits)])
+    lines = columns(rows)
+    return [style.strong(lines[0]), *lines[1:-1], style.strong(lines[-1])]
+
+
+def _kept(migration: Migration, style: Style) -> list[str]:
+    lines = []
+    for outcome in migration.outcomes:
+        for place, reason, detail in _places(outcome, migration):
+            told = f" {detail}" if detail else f" {EXPLANATIONS[reason].means}"
+            lines.append(f"{style.strong(place)} {style.yellow('kept')} ({reason}){told}")
+    return ["", *lines] if lines else []
+
+
+def _places(outcome: Outcome, migration: Migration) -> Iterator[tuple[str, Reason, str]]:
+    source = Source(outcome.path, outcome.before)
+    facts = next(file.facts for file in migration.analysis.files if file.facts.path == outcome.path)
+    for one in outcome.kept:
+        position = source.position(facts.bindings[one.binding].call.start)
+        yield f"{shown(outcome.path)}:{position.line}:{position.column}", one.reason, one.detail
+
+
+def _notes(migration: Migration) -> list[str]:
+    return [f"note: {note}" for outcome in migration.outcomes for note in outcome.plan.notes]
+
+
+def _proofs(migration: Migration, style: Style) -> list[str]:
+    tried = [outcome for outcome in migration.outcomes if outcome.plan.edits]
+    if not tried:
+        return []
+    lines = [f"Proofs on {_files(len(tried))}:"]
+    failed = Counter(outcome.failed.proof for outcome in tried if outcome.failed is not None)
+    for index, proof in enumerate(PROOFS):
+        passed = sum(outcome.failed is None or outcome.proofs > index for outcome in tried)
+        mark = style.red("✗") if failed[proof] else style.green("✓")
+        lines.append(f"  {mark} {proof} ({passed})")
+    return lines
+
+
+def _result(migration: Migration, style: Style, run: str | None) -> list[str]:
+    if not migration.changed:
+        return [style.green("Nothing to do.") if not migration.outcomes else "Nothing was written."]
+    lines = [style.green(f"{migration.moved} loggers moved in {_files(len(migration.changed))}.")]
+    if run is not None:
+        lines.append(style.dim(f"Hint: `logshift rollback {run}` restores every byte."))
+    return lines
+
+
+def _files(number: int) -> str:
+    return f"{number} file{'' if number == 1 else 's'}"

@@ -1,0 +1,129 @@
+"""The report for people: a line for each finding, a table by file and component, one line that sums up."""
+
+from __future__ import annotations
+
+from logshift.engine import Analysis, shown
+from logshift.model import Applicability, Finding, Unanalysed
+from logshift.report.style import Style
+from logshift.report.summary import KINDS, Counts, configuring, count, count_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TABLE_ROWS = 40
+
+
+def render(analysis: Analysis, style: Style, *, statistics: bool) -> str:
+    """Return what `check` prints; with `statistics` the figures alone."""
+    lines: list[str] = []
+    if not statistics:
+        lines += [finding_line(finding, style) for finding in analysis.findings]
+    lines += [unanalysed_line(one, style) for one in analysis.unanalysed]
+    total = count(analysis)
+    if total.legacy:
+        lines += ["", *table(analysis, total, style, rows=None if statistics else _TABLE_ROWS)]
+    if lines:
+        lines.append("")
+    lines += summary(analysis, total, style)
+    return "\n".join(lines) + "\n"
+
+
+def finding_line(finding: Finding, style: Style) -> str:
+    """Return ``path:line:column CODE [applicability] message``."""
+    place = f"{shown(finding.path)}:{finding.start.line}:{finding.start.column}"
+    code = style.strong(style.red(finding.code))
+    held = f" ({finding.reason})" if finding.reason is not None else ""
+    return f"{style.strong(place)} {code} [{style.applicability(finding.applicability)}] {finding.message}{held}"
+
+
+def unanalysed_line(one: Unanalysed, style: Style) -> str:
+    """Return where a file could not be read, and why."""
+    return f"{style.strong(f'{shown(one.path)}:{one.line}:{one.column}')} {style.red('not analysed')} {one.message}"
+
+
+def table(analysis: Analysis, total: Counts, style: Style, *, rows: int | None) -> list[str]:
+    """Return the loggers of every file that has legacy ones, by kind."""
+    counted = [(file, count_file(file, analysis)) for file in analysis.files]
+    counted = [(file, counts) for file, counts in counted if counts.legacy]
+    used = [index for index, number in enumerate(total.kinds) if number]
+    head = ["file", "component", *(KINDS[index] for index in used), "legacy"]
+    body = [
+        [
+            shown(file.facts.path),
+            analysis.project.component(file.facts.path),
+            *(str(counts.kinds[index] or "·") for index in used),
+            str(counts.legacy),
+        ]
+        for file, counts in counted[:rows]
+    ]
+    foot = [f"{len(counted)} files", "", *(str(total.kinds[index]) for index in used), str(total.legacy)]
+    left_out = len(counted) - len(body)
+    lines = columns([head, *body, foot])
+    lines[0] = style.strong(lines[0])
+    lines[-1] = style.strong(lines[-1])
+    if left_out:
+        lines.insert(-1, f"… and {left_out} more files (--statistics shows all)")
+    return lines
+
+
+def columns(rows: list[list[str]]) -> list[str]:
+    """Return the rows as aligned text: the first two columns to the left, figures to the right."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if index < 2 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def summary(analysis: Analysis, total: Counts, style: Style) -> list[str]:
+    """Return the figures that matter, and a hint at the next step."""
+    findings = analysis.findings
+    by = {kind: sum(one.applicability is kind for one in findings) for kind in Applicability}
+    told = ", ".join(f"{number} {kind}" for kind, number in by.items() if number)
+    verdict = style.red if total.legacy else style.green
+    lines = [
+        verdict(f"{_number(total.legacy, 'legacy logger')}")
+        + f" in {_number(analysis.checked, 'file')}"
+        + (f"; {_number(len(findings), 'finding')} ({told})" if findings else "")
+        + "."
+    ]
+    lines.append(
+        f"Compliance: {style.strong(f'{total.percentage:.1f} %')} "
+        f"({total.compliant} of {total.bindings} loggers follow the pattern{_apart(analysis)})."
+    )
+    lines += _left_out(analysis)
+    if by[Applicability.SAFE]:
+        lines.append(style.dim("Hint: `logshift migrate --diff` shows what would change, `logshift migrate` does it."))
+    elif by[Applicability.MANUAL]:
+        lines.append(style.dim("Hint: `logshift explain PATH:LINE` says what holds a logger back, and what to do."))
+    return lines
+
+
+def _apart(analysis: Analysis) -> str:
+    number = configuring(analysis)
+    return f"; {number} that only configure logging are counted apart" if number else ""
+
+
+def _left_out(analysis: Analysis) -> Iterable[str]:
+    excluded = analysis.excluded
+    parts = [
+        f"{number} {what}"
+        for number, what in (
+            (excluded.by_pattern, "by pattern"),
+            (excluded.by_git, "that git ignores"),
+            (excluded.generated, "generated"),
+        )
+        if number
+    ]
+    if parts:
+        yield f"Left out: {', '.join(parts)}."
+    if analysis.unanalysed:
+        yield f"Not analysed: {_number(len(analysis.unanalysed), 'file')}."
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

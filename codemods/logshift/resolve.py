@@ -1,0 +1,207 @@
+"""The project around the files: which module a file is, what it speaks for, and who else refers to its names.
+
+In: the settings. Out: answers about the whole project, each worked out when it is first asked for – a clean
+check asks for none. The unit that the rooms after this one change is the *group*: files whose bindings move
+together or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from logshift._record import NamedTuple
+from logshift.discover import discover, module_name
+from logshift.gitignore import Patterns
+from logshift.model import FileFacts, Unanalysed
+from logshift.scan import may_hold_loggers, read
+from logshift.scan.names import Names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from logshift.config.settings import Settings
+    from logshift.frameworks import Target
+
+_IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import|from)[ \t]+structlog\b", re.MULTILINE)
+
+
+class Group(NamedTuple):
+    """Files that move together; one failed proof withdraws them all."""
+
+    files: tuple[FileFacts, ...]
+
+
+def groups(files: Iterable[FileFacts]) -> tuple[Group, ...]:
+    """Return the groups that the files fall into. A file's loggers do not leave it yet, so each is its own."""
+    return tuple(Group((facts,)) for facts in files)
+
+
+class Project:
+    """What is known of the project as a whole."""
+
+    def __init__(self, settings: Settings, names: Names) -> None:
+        self.settings = settings
+        self.names = names
+        self._modules: dict[str, str] | None = None
+        self._speaking: dict[str, list[str]] | None = None
+        self._mixed: bool | None = None
+        self._mentions: dict[tuple[str, str], str | None] = {}
+        self._leaves: dict[str, dict[str, frozenset[bytes]]] = {}
+        self._stars: dict[str, frozenset[bytes]] | None = None
+        self._requires: dict[str, frozenset[str]] = {}
+        self._data: dict[str, bytes] = {}
+
+    # -- modules and files ------------------------------------------------------------------------------
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """Path by module name, for every Python file of the project; packages by their own name."""
+        if self._modules is None:
+            files = discover([self.settings.root], self.settings).files
+            self._modules = {self.module(path).removesuffix(".__init__"): os.path.abspath(path) for path in files}
+        return self._modules
+
+    def module(self, path: str) -> str:
+        """Return the file's dotted name, ending in ``.__init__`` for a package."""
+        return module_name(path, self.settings)
+
+    def data(self, path: str) -> bytes:
+        """Return a file's bytes; nothing for one that cannot be read."""
+        if path not in self._data:
+            try:
+                with open(path, "rb") as file:
+                    self._data[path] = file.read()
+            except OSError:
+                self._data[path] = b""
+        return self._data[path]
+
+    def is_exempt(self, module: str, target: Target) -> bool:
+        """Say whether `module` is the target's own, or a private module that the target's stands on."""
+        if module == target.module:
+            return True
+        leaf = module.rpartition(".")[2]
+        return leaf.startswith("_") and leaf != "__init__" and module in self.required_by(target.module)
+
+    # -- what a file speaks for -----------------------------------------------------------------------------
+
+    def component(self, path: str) -> str:
+        """Return the component of a file: as configured, or the shortest name that no other module has."""
+        absolute = os.path.abspath(path)
+        relative = os.path.relpath(absolute, self.settings.root).replace(os.sep, "/")
+        for pattern, component in self.settings.target.components:
+            if pattern == relative or Patterns([pattern]).verdict(relative, is_dir=False):
+                return component
+        module = self.module(path).removesuffix(".__init__")
+        parts = module.split(".")
+        others = [other for other in self._namesakes().get(parts[-1], ()) if other != module]
+        taken = {component for _, component in self.settings.target.components}
+        for length in range(1, len(parts) + 1):
+            name = ".".join(parts[-length:])
+            if name not in taken and not any(other == name or other.endswith(f".{name}") for other in others):
+                return name
+        return module
+
+    def _namesakes(self) -> dict[str, list[str]]:
+        """Return the modules that may hold a logger, by the last part of their name."""
+        if self._speaking is None:
+            self._speaking = {}
+            for module, path in self.modules.items():
+                if may_hold_loggers(self.data(path), self.names):
+                    self._speaking.setdefault(module.rpartition(".")[2], []).append(module)
+        return self._speaking
+
+    @property
+    def uses_structlog(self) -> bool:
+        """Whether anything in the project imports structlog: events then have two ways to go."""
+        if self._mixed is None:
+            self._mixed = any(_IMPORTS_STRUCTLOG.search(self.data(path)) for path in self.modules.values())
+        return self._mixed
+
+    # -- who refers to whom -------------------------------------------------------------------------------
+
+    def mentioned_elsewhere(self, module: str, name: str) -> str | None:
+        """Return a file other than the module's own that refers to `name` of `module`; None if none does."""
+        from logshift.scan.mentions import mentions
+
+        key = (module, name)
+        if key not in self._mentions:
+            own = self.modules.get(module)
+            self._mentions[key] = next(
+                (
+                    path
+                    for path in self._candidates(module, name)
+                    if path != own and mentions(path, self.module(path), self.data(path), module, name, self.names)
+                ),
+                None,
+            )
+        return self._mentions[key]
+
+    def _candidates(self, module: str, name: str) -> Iterator[str]:
+        """Yield the files whose text allows that they mention `name` of `module`."""
+        from logshift.scan.mentions import QUOTED, leaves, star_leaves
+
+        if name not in self._leaves:
+            found = {path: leaves(self.data(path), name) for path in self.modules.values()}
+            self._leaves[name] = {path: words for path, words in found.items() if words}
+        if self._stars is None:
+            starred = {path: star_leaves(self.data(path)) for path in self.modules.values()}
+            self._stars = {path: words for path, words in starred.items() if words}
+        leaf = module.rpartition(".")[2].encode()
+        renamed = re.compile(rb"\b" + leaf + rb"[ \t]+as\b")
+        for path, words in self._leaves[name].items():
+            if (
+                leaf in words
+                or b"" in words
+                or (QUOTED in words and leaf in self.data(path))
+                or (words - {QUOTED} and renamed.search(self.data(path)))
+            ):
+                yield path
+        if not name.startswith("_"):
+            for path, words in self._stars.items():
+                if leaf in words or b"" in words:
+                    yield path
+
+    def required_by(self, module: str) -> frozenset[str]:
+        """Return the project's modules whose code runs when `module` is imported."""
+        if module not in self._requires:
+            path = self.modules.get(module)
+            facts = read(path, self.module(path), self.data(path), self.names) if path is not None else None
+            if facts is None or isinstance(facts, Unanalysed):
+                self._requires[module] = frozenset()
+            else:
+                self._requires[module] = frozenset(self._run_by_importing(module, facts.requires))
+        return self._requires[module]
+
+    def _run_by_importing(self, module: str, required: Iterable[str]) -> set[str]:
+        own = set(_packages(module))
+        found: set[str] = set()
+        for name in required:
+            found.update(part for part in [*_packages(name), name] if part in self.modules and part not in own)
+        return found - {module}
+
+    def cycle_through(self, module: str, target: str) -> tuple[str, ...] | None:
+        """Return the chain of imports by which `target` reaches `module`; None if it does not.
+
+        A new import of `target` in `module` would close that chain.
+        """
+        start = [part for part in [*_packages(target), target] if part not in _packages(module)]
+        todo: list[tuple[str, tuple[str, ...]]] = [(part, (part,)) for part in start]
+        seen = set(start)
+        while todo:
+            current, chain = todo.pop(0)
+            if current == module:
+                return (module, *chain)
+            for name in sorted(self.required_by(current)):
+                if name == module:
+                    return (module, *chain, name)
+                if name not in seen:
+                    seen.add(name)
+                    todo.append((name, (*chain, name)))
+        return None
+
+
+def _packages(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]

@@ -1,0 +1,88 @@
+"""The rules: one small module each, found by its place in this package.
+
+A rule says what it allows to stand and why that is bad, shows a bad and a good example – which are its tests
+and its page – and checks the facts of one file. Its name reads well after "allow".
+"""
+
+from __future__ import annotations
+
+from logshift._record import NamedTuple
+from logshift.frameworks import Framework, Target
+from logshift.model import Applicability, Binding, FileFacts, Reason, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Found(NamedTuple):
+    """What a rule found: the place, what to say, and what may be done."""
+
+    span: Span
+    message: str
+    applicability: Applicability
+    reason: Reason | None
+    scope: int
+    canonical: str
+    binding: int = -1
+
+
+class View(NamedTuple):
+    """What a rule may look at besides the facts."""
+
+    frameworks: dict[str, Framework]
+    target: Target
+    misfits: tuple[Reason | None, ...]  # by binding
+
+
+class Rule(NamedTuple):
+    """One rule, and everything there is to say about it."""
+
+    code: str
+    name: str
+    what: str
+    why: str
+    bad: str
+    good: str
+    safety: str
+    check: Callable[[FileFacts, View], Iterator[Found]]
+
+
+def is_legacy(binding: Binding, view: View) -> bool:
+    """Say whether `binding` makes a logger that should move."""
+    return not binding.configuration and binding.framework != view.target.framework.key
+
+
+def bindings_of(framework: str, facts: FileFacts, view: View) -> Iterator[Found]:
+    """Yield a finding for each legacy logger of one kind of framework."""
+    for index, binding in enumerate(facts.bindings):
+        if not is_legacy(binding, view) or view.frameworks[binding.framework].name != framework:
+            continue
+        reason = view.misfits[index]
+        yield Found(
+            span=binding.call,
+            message=f"legacy logger: `{_shown(binding)}`",
+            applicability=Applicability.SAFE if reason is None else Applicability.MANUAL,
+            reason=reason,
+            scope=binding.scope,
+            canonical=binding.canonical,
+            binding=index,
+        )
+
+
+def _shown(binding: Binding) -> str:
+    return binding.canonical.removeprefix(" = ")
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Return every rule, by code."""
+    from logshift.rules import (
+        helper_logger,
+        logger_factory_reference,
+        root_logger_call,
+        stdlib_logger,
+        structlog_logger,
+    )
+
+    modules = (stdlib_logger, structlog_logger, helper_logger, root_logger_call, logger_factory_reference)
+    return tuple(sorted((module.RULE for module in modules), key=lambda rule: rule.code))

@@ -1,0 +1,42 @@
+"""The dotted names that mean something to the scan: factories, and functions that log through the root.
+
+In: the frameworks that count as legacy, and the target. Out: one table that `scan` looks names up in, and one
+expression that tells from a file's bytes that it can hold no logger at all.
+"""
+
+from __future__ import annotations
+
+import re
+
+from logshift._record import NamedTuple
+from logshift.frameworks import Factory, Framework
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Names(NamedTuple):
+    """What to look for."""
+
+    factories: dict[str, tuple[Framework, Factory]]
+    root_functions: frozenset[str]
+    modules: frozenset[str]  # modules that a star import may bring factories from
+    tokens: re.Pattern[bytes]
+    frameworks: dict[str, Framework]
+    target: str  # the key of the framework that loggers move to
+
+
+def table(legacy: Iterable[Framework], target: Framework) -> Names:
+    """Return the table for moving loggers of `legacy` frameworks to `target`."""
+    frameworks = [*legacy, target]
+    factories = {factory.path: (framework, factory) for framework in frameworks for factory in framework.factories}
+    words = sorted({re.escape(token) for framework in frameworks for token in framework.tokens})
+    return Names(
+        factories=factories,
+        root_functions=frozenset(path for framework in frameworks for path in framework.root_functions),
+        modules=frozenset(path.rpartition(".")[0] for path in factories),
+        tokens=re.compile(b"|".join(words)),
+        frameworks={framework.key: framework for framework in frameworks},
+        target=target.key,
+    )

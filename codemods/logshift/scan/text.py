@@ -1,0 +1,27 @@
+"""Names that strings stand for: annotations in quotes, doctests, paths handed to ``getattr`` or ``patch``."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+
+
+def is_spelled(name: str, strings: Iterable[ast.Constant]) -> bool:
+    """Say whether a string of the file uses `name` as code. Prose that mentions it does not count."""
+    word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+    doctest = re.compile(rf"^\s*(?:>>>|\.\.\.) .*{word.pattern}", re.MULTILINE)
+    for string in strings:
+        text = string.value
+        assert isinstance(text, str)
+        if name in text and (doctest.search(text) or (word.search(text) and _is_expression(text))):
+            return True
+    return False
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,538 @@
+"""The house logger: one class that code written for ``logging`` and code written for structlog can both call.
+
+In: a component name and log calls of either style. Out: events where the application already listens –
+structlog's configured processors, or the standard library's logging tree. A `UniversalFrameworkLogger` is a
+*view*: it owns a component name and bound fields, and nothing else. Level, handlers, filters and the rest
+live on a node of the ordinary logging tree, which the view reads and writes through to, so that
+``dictConfig``, ``caplog``, ``assertLogs`` and error trackers see no difference.
+
+This module is a leaf: it imports only the standard library and private neighbours, and it never raises into
+the code that logs.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any, Final
+
+from universal_framework.observability import _bridge, _frames
+from universal_framework.observability._bridge import Via
+
+__all__ = ["UniversalFrameworkLogger"]
+
+ExcInfo = (
+    bool
+    | BaseException
+    | tuple[type[BaseException], BaseException, TracebackType | None]
+    | tuple[None, None, None]
+    | None
+)
+
+_EMPTY: Final[Mapping[str, object]] = MappingProxyType({})
+_UNSET: Final = object()
+
+#: What stdlib keeps on a logger: read from the node, written to the node.
+_NODE_STATE = ("name", "level", "parent", "propagate", "handlers", "filters", "disabled", "manager", "_cache")
+
+#: The names a `logging.LogRecord` holds itself; a field of such a name is emitted as ``field.<name>``.
+_RECORD_KEYS = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime"}
+
+#: stdlib's own level methods: a node that has others was made by the application, which wants them called.
+_STOCK = {
+    name: logging.Logger.__dict__[name]
+    for name in ("debug", "info", "warning", "error", "critical", "exception", "log", "warn", "fatal", "_log")
+}
+
+
+class UniversalFrameworkLogger(logging.Logger):
+    """The logger of one component: a drop-in for `logging.Logger` and for structlog's bound loggers.
+
+    Args:
+        component: What the logger speaks for, e.g. ``"intent_classifier"``.
+        name: The node of the logging tree, dotted; by default the name of the calling module, as in
+            ``logging.getLogger(__name__)``. A function that wraps this constructor passes it.
+        via: Where events go. By default through structlog's processors if the application configured
+            structlog, else into the logging tree. ``"stdlib"`` and ``"structlog"`` fix the way; the codemod
+            writes ``via="stdlib"`` for former `logging` loggers of a project that uses both.
+
+    Every method of both libraries takes ``%`` arguments, ``exc_info``, ``stack_info``, ``stacklevel`` and
+    ``extra`` as `logging` does, and any other keyword as a field. A field whose name a `logging.LogRecord`
+    already uses is emitted as ``field.<name>``. A lone ``event=`` or ``msg=`` is the message.
+
+    Two loggers are equal when component, node, way and bound fields are equal. The hash leaves out the
+    fields, which need not be hashable. A logger pickles by name, component and fields; a copy is itself.
+
+    Raises:
+        TypeError: if `component` or `name` is not a string.
+        ValueError: if `component` is empty, or `via` is none of the above.
+    """
+
+    def __init__(self, component: str, *, name: str | None = None, via: Via = None) -> None:
+        if not isinstance(component, str):
+            raise TypeError(f"component must be a string such as 'billing', not {type(component).__name__}")
+        if not component:
+            raise ValueError("component must not be empty: name what this logger speaks for")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a dotted logger name, not {type(name).__name__}")
+        if via not in (None, "stdlib", "structlog"):
+            raise ValueError(f"via must be 'stdlib', 'structlog' or None, not {via!r}")
+        if name is None:
+            name = str(sys._getframe(1).f_globals.get("__name__") or component)
+        self._initialise(component, name, via, _EMPTY)
+
+    def _initialise(self, component: str, name: str, via: Via, fields: Mapping[str, object]) -> None:
+        own = self.__dict__
+        own["_component"] = component
+        own["_node_name"] = name
+        own["_via"] = via
+        own["_fields"] = fields
+
+    # -- identity ---------------------------------------------------------------------------------------
+
+    @property
+    def component(self) -> str:
+        """The name this logger speaks for; fixed."""
+        component: str = self._own("_component")
+        return component
+
+    @property
+    def _node(self) -> logging.Logger:
+        """The node that the tree holds *now* under this logger's name; made if there is none."""
+        name = self._own("_node_name")
+        node = logging.Logger.manager.loggerDict.get(name)
+        return node if isinstance(node, logging.Logger) else logging.getLogger(name)
+
+    @property
+    def _context(self) -> dict[str, object]:
+        """The bound fields, where ``structlog.get_context`` looks for them."""
+        return dict(self._own("_fields"))
+
+    def _own(self, key: str) -> Any:
+        return self.__dict__[key]
+
+    def _identity(self) -> tuple[str, str, Via]:
+        return self._own("_component"), self._own("_node_name"), self._own("_via")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, UniversalFrameworkLogger):
+            return NotImplemented
+        return self._identity() == other._identity() and self._own("_fields") == other._own("_fields")
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __repr__(self) -> str:
+        level = logging.getLevelName(self.getEffectiveLevel())
+        bound = f" {self._context!r}" if self._own("_fields") else ""
+        return f"<{type(self).__name__} {self.component} on {self.name} ({level}){bound}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), *self._identity(), dict(self._own("_fields")))
+
+    def __copy__(self) -> UniversalFrameworkLogger:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> UniversalFrameworkLogger:
+        return self
+
+    # -- what lives on the node ---------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        # Only what neither this class nor logging.Logger has: methods and attributes of a node class that
+        # the application installed with setLoggerClass.
+        if name.startswith("__") or "_node_name" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self._node, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _NODE_STATE:
+            setattr(self._node, name, value)
+        elif name in ("component", "_component", "_node_name", "_via", "_fields"):
+            raise AttributeError(f"{name} is fixed: make another logger, or use bind()")
+        else:
+            object.__setattr__(self, name, value)  # mock.patch.object(logger, "info") and the like
+
+    def setLevel(self, level: int | str) -> None:
+        """Set the level of the node."""
+        self._node.setLevel(level)
+
+    def getEffectiveLevel(self) -> int:
+        """Return the first level set on the node or above it."""
+        return self._node.getEffectiveLevel()
+
+    def isEnabledFor(self, level: int) -> bool:
+        """Say whether an event of `level` would be reported, the way this logger's events go."""
+        bound = self._bound()
+        return self._node.isEnabledFor(level) if bound is None else _bridge.is_enabled(bound, level)
+
+    def is_enabled_for(self, level: int) -> bool:
+        """Say what `isEnabledFor` says, by structlog's name for it."""
+        return self.isEnabledFor(level)
+
+    def get_effective_level(self) -> int:
+        """Return the lowest level that is reported, the way this logger's events go."""
+        bound = self._bound()
+        return self.getEffectiveLevel() if bound is None else _bridge.effective_level(bound)
+
+    def addHandler(self, hdlr: logging.Handler) -> None:
+        """Add a handler to the node."""
+        self._node.addHandler(hdlr)
+
+    def removeHandler(self, hdlr: logging.Handler) -> None:
+        """Remove a handler from the node."""
+        self._node.removeHandler(hdlr)
+
+    def hasHandlers(self) -> bool:
+        """Say whether the node, or one it propagates to, has a handler."""
+        return self._node.hasHandlers()
+
+    def addFilter(self, filter: Any) -> None:
+        """Add a filter to the node."""
+        self._node.addFilter(filter)
+
+    def removeFilter(self, filter: Any) -> None:
+        """Remove a filter from the node."""
+        self._node.removeFilter(filter)
+
+    def filter(self, record: logging.LogRecord) -> Any:
+        """Apply the node's filters to `record`."""
+        return self._node.filter(record)
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Pass a finished record to the node."""
+        self._node.handle(record)
+
+    def callHandlers(self, record: logging.LogRecord) -> None:
+        """Pass a record to the handlers of the node and of those it propagates to."""
+        self._node.callHandlers(record)
+
+    def makeRecord(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        """Make a record as the node does."""
+        return self._node.makeRecord(*args, **kwargs)
+
+    def findCaller(self, stack_info: bool = False, stacklevel: int = 1) -> tuple[str, int, str, str | None]:
+        """Return file, line, function and, where asked for, the stack of the code that logs."""
+        caller = _frames.find_caller(stacklevel, with_stack=stack_info)
+        return caller.path, caller.line, caller.function, caller.stack
+
+    def getChild(self, suffix: str) -> UniversalFrameworkLogger:
+        """Return the logger of the same component on the node `suffix` below this one."""
+        name = suffix if self._node is logging.root else f"{self.name}.{suffix}"
+        return self._view(self._own("_fields"), name=name)
+
+    def getChildren(self) -> set[logging.Logger]:
+        """Return the nodes directly below this logger's."""
+        children = getattr(self._node, "getChildren", None)  # Python 3.12
+        if children is not None:
+            return set(children())
+        node = self._node
+        return {
+            other
+            for other in list(logging.Logger.manager.loggerDict.values())
+            if isinstance(other, logging.Logger) and other.parent is node
+        }
+
+    # -- bound fields -----------------------------------------------------------------------------------
+
+    def bind(self, **fields: object) -> UniversalFrameworkLogger:
+        """Return a logger with `fields` added to the bound ones."""
+        return self._view({**self._own("_fields"), **fields})
+
+    def new(self, **fields: object) -> UniversalFrameworkLogger:
+        """Return a logger with only `fields` bound."""
+        return self._view(fields)
+
+    def unbind(self, *keys: str) -> UniversalFrameworkLogger:
+        """Return a logger without the bound fields `keys`.
+
+        Raises:
+            KeyError: if one of them is not bound.
+        """
+        fields = dict(self._own("_fields"))
+        for key in keys:
+            del fields[key]
+        return self._view(fields)
+
+    def try_unbind(self, *keys: str) -> UniversalFrameworkLogger:
+        """Return a logger without the bound fields `keys`, as far as they are bound."""
+        return self._view({key: value for key, value in self._own("_fields").items() if key not in keys})
+
+    def _view(self, fields: Mapping[str, object], *, name: str | None = None) -> UniversalFrameworkLogger:
+        component, own_name, via = self._identity()
+        return _restore(type(self), component, own_name if name is None else name, via, fields)
+
+    # -- events -----------------------------------------------------------------------------------------
+
+    def debug(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at DEBUG."""
+        return self._emit(logging.DEBUG, "debug", msg, args, keywords)
+
+    def info(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at INFO."""
+        return self._emit(logging.INFO, "info", msg, args, keywords)
+
+    def warning(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at WARNING."""
+        return self._emit(logging.WARNING, "warning", msg, args, keywords)
+
+    def error(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at ERROR."""
+        return self._emit(logging.ERROR, "error", msg, args, keywords)
+
+    def critical(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at CRITICAL."""
+        return self._emit(logging.CRITICAL, "critical", msg, args, keywords)
+
+    def exception(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at ERROR with the exception being handled."""
+        keywords.setdefault("exc_info", True)
+        return self._emit(logging.ERROR, "exception", msg, args, keywords)
+
+    def log(  # type: ignore[override]  # a field may be called `level` or `msg`
+        self, level: int, msg: object = _UNSET, /, *args: object, **keywords: Any
+    ) -> Any:
+        """Report an event at a numeric `level`, one of the standard levels or another."""
+        if not isinstance(level, int):
+            return _report_failure(self, f"log(): level must be an integer, not {type(level).__name__}")
+        return self._emit(level, "log", msg, args, keywords)
+
+    warn = warning
+    fatal = critical
+    msg = info
+
+    async def adebug(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at DEBUG from a coroutine."""
+        return await self._aemit(logging.DEBUG, "debug", msg, args, keywords)
+
+    async def ainfo(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at INFO from a coroutine."""
+        return await self._aemit(logging.INFO, "info", msg, args, keywords)
+
+    async def awarning(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at WARNING from a coroutine."""
+        return await self._aemit(logging.WARNING, "warning", msg, args, keywords)
+
+    async def aerror(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at ERROR from a coroutine."""
+        return await self._aemit(logging.ERROR, "error", msg, args, keywords)
+
+    async def acritical(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at CRITICAL from a coroutine."""
+        return await self._aemit(logging.CRITICAL, "critical", msg, args, keywords)
+
+    async def aexception(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at ERROR from a coroutine, with the exception being handled."""
+        if keywords.get("exc_info", True) is True:
+            keywords["exc_info"] = sys.exc_info()
+        return await self._aemit(logging.ERROR, "error", msg, args, keywords)
+
+    async def alog(self, level: int, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
+        """Report an event at a numeric `level` from a coroutine."""
+        if not isinstance(level, int):
+            return _report_failure(self, f"log(): level must be an integer, not {type(level).__name__}")
+        return await self._aemit(level, "log", msg, args, keywords)
+
+    awarn = awarning
+    afatal = acritical
+    amsg = ainfo
+
+    # -- domain events ------------------------------------------------------------------------------------
+
+    def log_info(self, message: str, **fields: object) -> None:
+        """Report `message` at INFO."""
+        self.info(message, **fields)
+
+    def log_warning(self, message: str, **fields: object) -> None:
+        """Report `message` at WARNING."""
+        self.warning(message, **fields)
+
+    def log_error(self, message: str, **fields: object) -> None:
+        """Report `message` at ERROR."""
+        self.error(message, **fields)
+
+    def log_agent_execution(
+        self, agent: str, *, duration_ms: float | None = None, success: bool = True, **fields: object
+    ) -> None:
+        """Report ``agent_execution`` with `agent`, `duration_ms` and `success`; at ERROR when it failed."""
+        level = logging.INFO if success else logging.ERROR
+        self.log(level, "agent_execution", agent=agent, duration_ms=duration_ms, success=success, **fields)
+
+    def log_workflow_transition(self, from_phase: str, to_phase: str, **fields: object) -> None:
+        """Report ``workflow_transition`` with `from_phase` and `to_phase`, at INFO."""
+        self.info("workflow_transition", from_phase=from_phase, to_phase=to_phase, **fields)
+
+    def log_session_event(self, session_id: str, event_type: str, **fields: object) -> None:
+        """Report ``session_event`` with `session_id` and `event_type`, at INFO."""
+        self.info("session_event", session_id=session_id, event_type=event_type, **fields)
+
+    def log_compliance_event(self, action: str, *, outcome: str = "success", **fields: object) -> None:
+        """Report ``compliance_event`` with `action` and `outcome`, at INFO."""
+        self.info("compliance_event", action=action, outcome=outcome, **fields)
+
+    def log_performance_metric(self, metric: str, value: float, *, unit: str = "ms", **fields: object) -> None:
+        """Report ``performance_metric`` with `metric`, `value` and `unit`, at INFO."""
+        self.info("performance_metric", metric=metric, value=value, unit=unit, **fields)
+
+    # -- the two ways out ---------------------------------------------------------------------------------
+
+    def _bound(self) -> Any:
+        return _bridge.bound_logger(self._own("_via"), self._own("_node_name"), self._own("_fields"))
+
+    def _emit(self, level: int, method: str, msg: object, args: tuple[object, ...], keywords: dict[str, Any]) -> Any:
+        try:
+            msg = _message(msg, keywords)
+            bound = self._bound()
+            if bound is not None:
+                return _bridge.report(bound, level, method, msg, args, keywords)
+            node = self._node
+            foreign = _foreign_method(node, method)
+            if foreign is None:
+                if node.isEnabledFor(level):
+                    self._to_node(node, level, msg, args, keywords)
+                return None
+            leading = (level, msg) if method == "log" else (msg,)
+            passed = keywords if method in node.__dict__ else self._for_foreign(keywords)
+        except Exception:
+            return _report_failure(self)
+        # The application's own logger class may raise on purpose ("fail on warnings"): that passes through.
+        return foreign(*leading, *args, **passed)
+
+    async def _aemit(
+        self, level: int, method: str, msg: object, args: tuple[object, ...], keywords: dict[str, Any]
+    ) -> Any:
+        try:
+            bound = self._bound()
+            if hasattr(bound, f"a{_bridge.method_of(level)}"):
+                name = _bridge.method_of(level) if method in ("log", "exception") else method
+                return await _bridge.report(bound, level, f"a{name}", _message(msg, keywords), args, keywords)
+        except Exception:
+            return _report_failure(self)
+        return self._emit(level, method, msg, args, keywords)
+
+    def _log(
+        self,
+        level: int,
+        msg: object,
+        args: Any,
+        exc_info: Any = None,
+        extra: Mapping[str, object] | None = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+        **fields: object,
+    ) -> None:
+        """Report an event without asking for the level: what LoggerAdapter and custom level methods call."""
+        keywords = {"exc_info": exc_info, "extra": extra, "stack_info": stack_info, "stacklevel": stacklevel}
+        try:
+            self._to_node(self._node, level, msg, tuple(args), {**fields, **keywords})
+        except Exception:
+            _report_failure(self)
+
+    def _to_node(
+        self, node: logging.Logger, level: int, msg: object, args: tuple[object, ...], keywords: dict[str, Any]
+    ) -> None:
+        exc_info = _exc_info(keywords.pop("exc_info", None))
+        with_stack = bool(keywords.pop("stack_info", False))
+        caller = _frames.find_caller(keywords.pop("stacklevel", 1), with_stack=with_stack)
+        fields = self._record_fields(keywords.pop("extra", None), keywords)
+        node.handle(
+            node.makeRecord(
+                node.name, level, caller.path, caller.line, msg, args, exc_info, caller.function, fields, caller.stack
+            )
+        )
+
+    def _for_foreign(self, keywords: dict[str, Any]) -> dict[str, Any]:
+        """Return the keywords for a level method of the application's own logger class, which knows no fields."""
+        passed: dict[str, Any] = {key: keywords.pop(key) for key in ("exc_info", "stack_info") if key in keywords}
+        passed["stacklevel"] = keywords.pop("stacklevel", 1) + _OWN_FRAMES
+        passed["extra"] = self._record_fields(keywords.pop("extra", None), keywords)
+        return passed
+
+    def _record_fields(self, extra: object, fields: Mapping[str, object]) -> dict[str, object]:
+        """Join what goes on the record beside the message; what is said nearer to the call wins."""
+        joined: dict[str, object] = {"component": self.component}
+        if self._own("_via") is None:
+            joined.update(_bridge.context_variables())
+        joined.update(self._own("_fields"))
+        if isinstance(extra, Mapping):
+            joined.update(extra)
+        joined.update(fields)
+        return {f"field.{key}" if key in _RECORD_KEYS else key: value for key, value in joined.items()}
+
+
+#: Frames of this class between the caller and a level method of the application's own logger class.
+_OWN_FRAMES = 2
+
+
+def _node_property(name: str) -> property:
+    def read(self: UniversalFrameworkLogger) -> Any:
+        return getattr(self._node, name)
+
+    def write(self: UniversalFrameworkLogger, value: object) -> None:
+        setattr(self._node, name, value)
+
+    return property(read, write, doc=f"The node's `{name}`.")
+
+
+for _name in _NODE_STATE:
+    setattr(UniversalFrameworkLogger, _name, _node_property(_name))
+
+
+def _restore(
+    cls: type[UniversalFrameworkLogger], component: str, name: str, via: Via, fields: Mapping[str, object]
+) -> UniversalFrameworkLogger:
+    logger: UniversalFrameworkLogger = cls.__new__(cls)
+    logger._initialise(component, name, via, MappingProxyType(dict(fields)) if fields else _EMPTY)
+    return logger
+
+
+def _message(msg: object, keywords: dict[str, Any]) -> object:
+    if msg is not _UNSET:
+        return msg
+    for key in ("event", "msg"):
+        if key in keywords:
+            return keywords.pop(key)
+    return None
+
+
+def _exc_info(value: Any) -> Any:
+    if isinstance(value, BaseException):
+        return type(value), value, value.__traceback__
+    if value and not isinstance(value, tuple):
+        return sys.exc_info()
+    return value
+
+
+def _foreign_method(node: logging.Logger, method: str) -> Any:
+    """Return the node's own `method` where the application changed it or what it stands on, else None."""
+    cls = type(node)
+    if getattr(cls, method, None) is _STOCK[method] and cls._log is _STOCK["_log"] and method not in node.__dict__:
+        return None
+    return getattr(node, method)
+
+
+_failures: Iterator[int] = iter(range(1, sys.maxsize))
+_failing = threading.local()
+
+
+def _report_failure(logger: UniversalFrameworkLogger, problem: str = "") -> None:
+    """Say on stderr, as `logging.Handler.handleError` does, that an event was lost; never raise."""
+    try:
+        count = next(_failures)
+        if not logging.raiseExceptions or sys.stderr is None or getattr(_failing, "active", False):
+            return
+        _failing.active = True
+        try:
+            sys.stderr.write(f"--- Logging error {count} in component {logger.component!r} ---\n")
+            sys.stderr.write(f"{problem}\n" if problem else traceback.format_exc())
+        finally:
+            _failing.active = False
+    except Exception:  # noqa: S110 - stderr itself is broken: there is nowhere left to say it
+        pass
+
+
+__name__ = _frames.TRANSPARENT  # last: what is defined above keeps its true ``__module__``
