@@ -12,7 +12,7 @@ import logging
 import sys
 import traceback
 from os.path import normcase
-from types import FrameType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 #: Modules of ours whose frames stand between a caller and a sink set their ``__name__`` to this value once
@@ -38,6 +38,14 @@ def find_caller(stacklevel: int, *, with_stack: bool) -> Caller:
 
     A level beyond the outermost frame gives the outermost one, as the standard library does.
     """
+    frame = calling_frame(stacklevel)
+    code = frame.f_code
+    stack = _render_stack(frame) if with_stack else None
+    return Caller(code.co_filename, frame.f_lineno, code.co_name, stack)
+
+
+def calling_frame(stacklevel: int) -> FrameType:
+    """Return the frame that holds the log call, or the one `stacklevel` - 1 application frames further out."""
     frame: FrameType = sys._getframe(1)
     remaining = stacklevel
     while True:
@@ -48,9 +56,35 @@ def find_caller(stacklevel: int, *, with_stack: bool) -> Caller:
         if frame.f_back is None:
             break
         frame = frame.f_back
-    code = frame.f_code
-    stack = _render_stack(frame) if with_stack else None
-    return Caller(code.co_filename, frame.f_lineno, code.co_name, stack)
+    return frame
+
+
+def own_frames() -> int:
+    """Return how many frames of ours stand between the caller of this function and the log call.
+
+    The standard library counts them as the application's, so a ``stacklevel`` given to it must too.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    count = 0
+    while frame is not None and _is_machinery(frame):
+        count += frame.f_globals.get("__name__") == TRANSPARENT
+        frame = frame.f_back
+    return count
+
+
+def encloses_twice(code: CodeType) -> bool:
+    """Say whether a call of `code` is running inside another one."""
+    running = 0
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and running < 2:
+        running += frame.f_code is code
+        frame = frame.f_back
+    return running == 2
+
+
+def is_of_logging(code: CodeType | None) -> bool:
+    """Say whether `code` was defined in stdlib's ``logging``."""
+    return code is not None and normcase(code.co_filename) == _LOGGING_FILE
 
 
 def _is_machinery(frame: FrameType) -> bool:
@@ -65,3 +99,6 @@ def _render_stack(frame: FrameType) -> str:
     text.write("Stack (most recent call last):\n")
     traceback.print_stack(frame, file=text)
     return text.getvalue().removesuffix("\n")
+
+
+__name__ = TRANSPARENT  # last: what is defined above keeps its true ``__module__``

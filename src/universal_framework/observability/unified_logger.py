@@ -14,39 +14,26 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
-import traceback
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType, TracebackType
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from universal_framework.observability import _bridge, _frames
+from universal_framework.observability import _bridge, _frames, _losses, _tree
 from universal_framework.observability._bridge import Via
+from universal_framework.observability._fields import CONTROLS, RECORD_KEYS, renamed
 
 __all__ = ["UniversalFrameworkLogger"]
-
-ExcInfo = (
-    bool
-    | BaseException
-    | tuple[type[BaseException], BaseException, TracebackType | None]
-    | tuple[None, None, None]
-    | None
-)
 
 _EMPTY: Final[Mapping[str, object]] = MappingProxyType({})
 _UNSET: Final = object()
 
-#: What stdlib keeps on a logger: read from the node, written to the node.
-_NODE_STATE = ("name", "level", "parent", "propagate", "handlers", "filters", "disabled", "manager", "_cache")
+#: What stdlib keeps on a logger: read from the node, written to the node, deleted from the node.
+_NODE_STATE = ("name", "level", "parent", "propagate", "handlers", "filters", "disabled", "_cache")
 
-#: The names a `logging.LogRecord` holds itself; a field of such a name is emitted as ``field.<name>``.
-_RECORD_KEYS = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime"}
+#: What makes a logger the one it is.
+_FIXED = ("component", "_component", "_node_name", "_via", "_fields")
 
-#: stdlib's own level methods: a node that has others was made by the application, which wants them called.
-_STOCK = {
-    name: logging.Logger.__dict__[name]
-    for name in ("debug", "info", "warning", "error", "critical", "exception", "log", "warn", "fatal", "_log")
-}
+_ROOT = "root"
 
 
 class UniversalFrameworkLogger(logging.Logger):
@@ -61,8 +48,14 @@ class UniversalFrameworkLogger(logging.Logger):
             writes ``via="stdlib"`` for former `logging` loggers of a project that uses both.
 
     Every method of both libraries takes ``%`` arguments, ``exc_info``, ``stack_info``, ``stacklevel`` and
-    ``extra`` as `logging` does, and any other keyword as a field. A field whose name a `logging.LogRecord`
-    already uses is emitted as ``field.<name>``. A lone ``event=`` or ``msg=`` is the message.
+    ``extra`` as `logging` does, and any other keyword as a field. A field whose name the output keeps for
+    itself – what a `logging.LogRecord` holds, what a configured structlog processor writes – is emitted as
+    ``field.<name>``. A lone ``event=`` or ``msg=`` is the message. In the tree, records have the attribute
+    ``component``; an event that brings its own ``component`` keeps that.
+
+    The node is made when it is first needed. Where it is of a class of the application's own
+    (`logging.setLoggerClass`), that class's methods are called, and what they raise is raised; methods that
+    it has beyond stdlib's can be called here too, but speak for the node alone.
 
     Two loggers are equal when component, node, way and bound fields are equal. The hash leaves out the
     fields, which need not be hashable. A logger pickles by name, component and fields; a copy is itself.
@@ -83,7 +76,7 @@ class UniversalFrameworkLogger(logging.Logger):
             raise ValueError(f"via must be 'stdlib', 'structlog' or None, not {via!r}")
         if name is None:
             name = str(sys._getframe(1).f_globals.get("__name__") or component)
-        self._initialise(component, name, via, _EMPTY)
+        self._initialise(component, name or _ROOT, via, _EMPTY)
 
     def _initialise(self, component: str, name: str, via: Via, fields: Mapping[str, object]) -> None:
         own = self.__dict__
@@ -104,6 +97,8 @@ class UniversalFrameworkLogger(logging.Logger):
     def _node(self) -> logging.Logger:
         """The node that the tree holds *now* under this logger's name; made if there is none."""
         name = self._own("_node_name")
+        if name == _ROOT:
+            return logging.getLogger()
         node = logging.Logger.manager.loggerDict.get(name)
         return node if isinstance(node, logging.Logger) else logging.getLogger(name)
 
@@ -152,10 +147,25 @@ class UniversalFrameworkLogger(logging.Logger):
     def __setattr__(self, name: str, value: object) -> None:
         if name in _NODE_STATE:
             setattr(self._node, name, value)
-        elif name in ("component", "_component", "_node_name", "_via", "_fields"):
-            raise AttributeError(f"{name} is fixed: make another logger, or use bind()")
-        else:
-            object.__setattr__(self, name, value)  # mock.patch.object(logger, "info") and the like
+            return
+        self._refuse_fixed(name)
+        object.__setattr__(self, name, value)  # mock.patch.object(logger, "info") and the like
+
+    def __delattr__(self, name: str) -> None:
+        if name in _NODE_STATE:
+            delattr(self._node, name)  # mock.patch deletes what it set before it puts back what was there
+            return
+        self._refuse_fixed(name)
+        object.__delattr__(self, name)
+
+    def _refuse_fixed(self, name: str) -> None:
+        if name in _FIXED:
+            raise AttributeError(f"{name} is fixed: make another {type(self).__name__}, or use bind()")
+        if name == "manager":  # what logging.getLogger() sets on an instance of the class it was told to make
+            raise AttributeError(
+                f"{type(self).__name__} is a view on a node, not a node: give logging.setLoggerClass() "
+                "a subclass of logging.Logger"
+            )
 
     def setLevel(self, level: int | str) -> None:
         """Set the level of the node."""
@@ -167,8 +177,8 @@ class UniversalFrameworkLogger(logging.Logger):
 
     def isEnabledFor(self, level: int) -> bool:
         """Say whether an event of `level` would be reported, the way this logger's events go."""
-        bound = self._bound()
-        return self._node.isEnabledFor(level) if bound is None else _bridge.is_enabled(bound, level)
+        outlet = self._outlet_or_none()
+        return self._node.isEnabledFor(level) if outlet is None else outlet.is_enabled(level)
 
     def is_enabled_for(self, level: int) -> bool:
         """Say what `isEnabledFor` says, by structlog's name for it."""
@@ -176,8 +186,8 @@ class UniversalFrameworkLogger(logging.Logger):
 
     def get_effective_level(self) -> int:
         """Return the lowest level that is reported, the way this logger's events go."""
-        bound = self._bound()
-        return self.getEffectiveLevel() if bound is None else _bridge.effective_level(bound)
+        outlet = self._outlet_or_none()
+        return self.getEffectiveLevel() if outlet is None else outlet.effective_level()
 
     def addHandler(self, hdlr: logging.Handler) -> None:
         """Add a handler to the node."""
@@ -221,29 +231,27 @@ class UniversalFrameworkLogger(logging.Logger):
         return caller.path, caller.line, caller.function, caller.stack
 
     def getChild(self, suffix: str) -> UniversalFrameworkLogger:
-        """Return the logger of the same component on the node `suffix` below this one."""
-        name = suffix if self._node is logging.root else f"{self.name}.{suffix}"
-        return self._view(self._own("_fields"), name=name)
+        """Return this logger, its component and fields, on the node `suffix` below its own."""
+        name = self._own("_node_name")
+        return self._view(self._own("_fields"), name=suffix if name == _ROOT else f"{name}.{suffix}")
 
     def getChildren(self) -> set[logging.Logger]:
-        """Return the nodes directly below this logger's."""
-        children = getattr(self._node, "getChildren", None)  # Python 3.12
-        if children is not None:
-            return set(children())
-        node = self._node
+        """Return what `getChild` returns, for every node directly below this logger's."""
+        name = self._own("_node_name")
+        prefix = "" if name == _ROOT else f"{name}."
         return {
-            other
-            for other in list(logging.Logger.manager.loggerDict.values())
-            if isinstance(other, logging.Logger) and other.parent is node
+            self.getChild(path.removeprefix(prefix))
+            for path, node in list(logging.Logger.manager.loggerDict.items())
+            if isinstance(node, logging.Logger) and path.startswith(prefix) and "." not in path.removeprefix(prefix)
         }
 
     # -- bound fields -----------------------------------------------------------------------------------
 
-    def bind(self, **fields: object) -> UniversalFrameworkLogger:
+    def bind(self, /, **fields: object) -> UniversalFrameworkLogger:
         """Return a logger with `fields` added to the bound ones."""
         return self._view({**self._own("_fields"), **fields})
 
-    def new(self, **fields: object) -> UniversalFrameworkLogger:
+    def new(self, /, **fields: object) -> UniversalFrameworkLogger:
         """Return a logger with only `fields` bound."""
         return self._view(fields)
 
@@ -296,9 +304,7 @@ class UniversalFrameworkLogger(logging.Logger):
     def log(  # type: ignore[override]  # a field may be called `level` or `msg`
         self, level: int, msg: object = _UNSET, /, *args: object, **keywords: Any
     ) -> Any:
-        """Report an event at a numeric `level`, one of the standard levels or another."""
-        if not isinstance(level, int):
-            return _report_failure(self, f"log(): level must be an integer, not {type(level).__name__}")
+        """Report an event at a numeric `level`, one of the standard levels or another; or at one by its name."""
         return self._emit(level, "log", msg, args, keywords)
 
     warn = warning
@@ -327,14 +333,11 @@ class UniversalFrameworkLogger(logging.Logger):
 
     async def aexception(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at ERROR from a coroutine, with the exception being handled."""
-        if keywords.get("exc_info", True) is True:
-            keywords["exc_info"] = sys.exc_info()
-        return await self._aemit(logging.ERROR, "error", msg, args, keywords)
+        keywords.setdefault("exc_info", True)
+        return await self._aemit(logging.ERROR, "exception", msg, args, keywords)
 
     async def alog(self, level: int, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at a numeric `level` from a coroutine."""
-        if not isinstance(level, int):
-            return _report_failure(self, f"log(): level must be an integer, not {type(level).__name__}")
         return await self._aemit(level, "log", msg, args, keywords)
 
     awarn = awarning
@@ -343,76 +346,101 @@ class UniversalFrameworkLogger(logging.Logger):
 
     # -- domain events ------------------------------------------------------------------------------------
 
-    def log_info(self, message: str, **fields: object) -> None:
+    def log_info(self, message: object = _UNSET, /, **fields: object) -> None:
         """Report `message` at INFO."""
-        self.info(message, **fields)
+        self.info(_worded(message, fields), **fields)
 
-    def log_warning(self, message: str, **fields: object) -> None:
+    def log_warning(self, message: object = _UNSET, /, **fields: object) -> None:
         """Report `message` at WARNING."""
-        self.warning(message, **fields)
+        self.warning(_worded(message, fields), **fields)
 
-    def log_error(self, message: str, **fields: object) -> None:
+    def log_error(self, message: object = _UNSET, /, **fields: object) -> None:
         """Report `message` at ERROR."""
-        self.error(message, **fields)
+        self.error(_worded(message, fields), **fields)
 
     def log_agent_execution(
-        self, agent: str, *, duration_ms: float | None = None, success: bool = True, **fields: object
+        self, /, agent: str, *, duration_ms: float | None = None, success: bool = True, **fields: object
     ) -> None:
         """Report ``agent_execution`` with `agent`, `duration_ms` and `success`; at ERROR when it failed."""
         level = logging.INFO if success else logging.ERROR
         self.log(level, "agent_execution", agent=agent, duration_ms=duration_ms, success=success, **fields)
 
-    def log_workflow_transition(self, from_phase: str, to_phase: str, **fields: object) -> None:
+    def log_workflow_transition(self, /, from_phase: str, to_phase: str, **fields: object) -> None:
         """Report ``workflow_transition`` with `from_phase` and `to_phase`, at INFO."""
         self.info("workflow_transition", from_phase=from_phase, to_phase=to_phase, **fields)
 
-    def log_session_event(self, session_id: str, event_type: str, **fields: object) -> None:
+    def log_session_event(self, /, session_id: str, event_type: str, **fields: object) -> None:
         """Report ``session_event`` with `session_id` and `event_type`, at INFO."""
         self.info("session_event", session_id=session_id, event_type=event_type, **fields)
 
-    def log_compliance_event(self, action: str, *, outcome: str = "success", **fields: object) -> None:
+    def log_compliance_event(self, /, action: str, *, outcome: str = "success", **fields: object) -> None:
         """Report ``compliance_event`` with `action` and `outcome`, at INFO."""
         self.info("compliance_event", action=action, outcome=outcome, **fields)
 
-    def log_performance_metric(self, metric: str, value: float, *, unit: str = "ms", **fields: object) -> None:
+    def log_performance_metric(self, /, metric: str, value: float, *, unit: str = "ms", **fields: object) -> None:
         """Report ``performance_metric`` with `metric`, `value` and `unit`, at INFO."""
         self.info("performance_metric", metric=metric, value=value, unit=unit, **fields)
 
     # -- the two ways out ---------------------------------------------------------------------------------
 
-    def _bound(self) -> Any:
-        return _bridge.bound_logger(self._own("_via"), self._own("_node_name"), self._own("_fields"))
+    def _outlet(self, keywords: Mapping[str, object] = _EMPTY) -> _bridge.Outlet | None:
+        return _bridge.outlet(self._own("_via"), self._own("_node_name"), self._own("_fields"), keywords)
 
-    def _emit(self, level: int, method: str, msg: object, args: tuple[object, ...], keywords: dict[str, Any]) -> Any:
+    def _outlet_or_none(self) -> _bridge.Outlet | None:
+        try:
+            return self._outlet()
+        except Exception:
+            _losses.say(self.component, "isEnabledFor()")
+            return None
+
+    def _emit(self, level: Any, method: str, msg: object, args: tuple[object, ...], keywords: dict[str, Any]) -> Any:
         try:
             msg = _message(msg, keywords)
-            bound = self._bound()
-            if bound is not None:
-                return _bridge.report(bound, level, method, msg, args, keywords)
+            level = _level_number(level)
+            outlet = self._outlet(keywords)
+            if outlet is not None:
+                return outlet.report(level, method, msg, args, keywords)
             node = self._node
-            foreign = _foreign_method(node, method)
-            if foreign is None:
-                if node.isEnabledFor(level):
-                    self._to_node(node, level, msg, args, keywords)
+            own = _tree.own_method(node, method)
+            if own is None and method != "_log" and not node.isEnabledFor(level):
                 return None
-            leading = (level, msg) if method == "log" else (msg,)
-            passed = keywords if method in node.__dict__ else self._for_foreign(keywords)
-        except Exception:
-            return _report_failure(self)
-        # The application's own logger class may raise on purpose ("fail on warnings"): that passes through.
-        return foreign(*leading, *args, **passed)
+            fields = self._record_fields(keywords)
+            if own is None:
+                return _tree.report(node, level, msg, args, keywords, fields)
+            arguments = (
+                (level, msg, args) if method == "_log" else (level, msg, *args) if method == "log" else (msg, *args)
+            )
+        except Exception as error:
+            return self._lose(msg, error)
+        try:
+            return _tree.call_own(own, node, msg, arguments, keywords, fields)
+        except Exception as error:
+            if not _tree.is_of_a_handler(error):
+                raise  # the application's own logger class may mean it ("fail on warnings")
+            return self._lose(msg, error)
+
+    def _lose(self, msg: object, error: Exception) -> None:
+        # A handler that logs, for ever: only the outermost call may swallow that. If each did, a handler that
+        # logs twice would be called 2 ** depth times.
+        if isinstance(error, RecursionError) and _frames.encloses_twice(UniversalFrameworkLogger._emit.__code__):
+            raise error
+        _losses.say(self.component, msg)
 
     async def _aemit(
-        self, level: int, method: str, msg: object, args: tuple[object, ...], keywords: dict[str, Any]
+        self, level: Any, method: str, msg: object, args: tuple[object, ...], keywords: dict[str, Any]
     ) -> Any:
+        if keywords.get("exc_info") is True:
+            keywords["exc_info"] = sys.exc_info()  # another thread, or a later moment, would not find it
         try:
-            bound = self._bound()
-            if hasattr(bound, f"a{_bridge.method_of(level)}"):
-                name = _bridge.method_of(level) if method in ("log", "exception") else method
-                return await _bridge.report(bound, level, f"a{name}", _message(msg, keywords), args, keywords)
-        except Exception:
-            return _report_failure(self)
-        return self._emit(level, method, msg, args, keywords)
+            outlet = self._outlet(keywords)
+            if outlet is not None and outlet.defers(_level_number(level), method):
+                msg = _message(msg, keywords)
+                return await outlet.areport(_level_number(level), method, msg, args, keywords)
+        except Exception as error:
+            return self._lose(msg, error)
+        reported = self._emit(level, method, msg, args, keywords)
+        # An application that configured structlog.stdlib.AsyncBoundLogger gets a coroutine from every method.
+        return await reported if hasattr(reported, "__await__") else reported
 
     def _log(
         self,
@@ -425,47 +453,25 @@ class UniversalFrameworkLogger(logging.Logger):
         stacklevel: int = 1,
         **fields: object,
     ) -> None:
-        """Report an event without asking for the level: what LoggerAdapter and custom level methods call."""
-        keywords = {"exc_info": exc_info, "extra": extra, "stack_info": stack_info, "stacklevel": stacklevel}
-        try:
-            self._to_node(self._node, level, msg, tuple(args), {**fields, **keywords})
-        except Exception:
-            _report_failure(self)
+        """Report an event without asking for the level: what custom level methods call."""
+        given = {"exc_info": exc_info, "extra": extra, "stack_info": stack_info, "stacklevel": stacklevel}
+        defaults = {"exc_info": None, "extra": None, "stack_info": False, "stacklevel": 1}
+        # structlog would show a default as a field that nobody asked for
+        keywords = {**fields, **{key: value for key, value in given.items() if value is not defaults[key]}}
+        self._emit(level, "_log", msg, args if isinstance(args, tuple) else (args,) if args else (), keywords)
 
-    def _to_node(
-        self, node: logging.Logger, level: int, msg: object, args: tuple[object, ...], keywords: dict[str, Any]
-    ) -> None:
-        exc_info = _exc_info(keywords.pop("exc_info", None))
-        with_stack = bool(keywords.pop("stack_info", False))
-        caller = _frames.find_caller(keywords.pop("stacklevel", 1), with_stack=with_stack)
-        fields = self._record_fields(keywords.pop("extra", None), keywords)
-        node.handle(
-            node.makeRecord(
-                node.name, level, caller.path, caller.line, msg, args, exc_info, caller.function, fields, caller.stack
-            )
-        )
-
-    def _for_foreign(self, keywords: dict[str, Any]) -> dict[str, Any]:
-        """Return the keywords for a level method of the application's own logger class, which knows no fields."""
-        passed: dict[str, Any] = {key: keywords.pop(key) for key in ("exc_info", "stack_info") if key in keywords}
-        passed["stacklevel"] = keywords.pop("stacklevel", 1) + _OWN_FRAMES
-        passed["extra"] = self._record_fields(keywords.pop("extra", None), keywords)
-        return passed
-
-    def _record_fields(self, extra: object, fields: Mapping[str, object]) -> dict[str, object]:
+    def _record_fields(self, keywords: Mapping[str, object]) -> dict[str, object]:
         """Join what goes on the record beside the message; what is said nearer to the call wins."""
-        joined: dict[str, object] = {"component": self.component}
-        if self._own("_via") is None:
-            joined.update(_bridge.context_variables())
+        joined = dict(_bridge.context_variables()) if self._own("_via") is None else {}
+        joined["component"] = self.component
         joined.update(self._own("_fields"))
+        extra = keywords.get("extra")
         if isinstance(extra, Mapping):
             joined.update(extra)
-        joined.update(fields)
-        return {f"field.{key}" if key in _RECORD_KEYS else key: value for key, value in joined.items()}
-
-
-#: Frames of this class between the caller and a level method of the application's own logger class.
-_OWN_FRAMES = 2
+        elif extra is not None:
+            joined["extra"] = extra
+        joined.update((key, value) for key, value in keywords.items() if key not in CONTROLS)
+        return renamed(joined, RECORD_KEYS)
 
 
 def _node_property(name: str) -> property:
@@ -499,40 +505,18 @@ def _message(msg: object, keywords: dict[str, Any]) -> object:
     return None
 
 
-def _exc_info(value: Any) -> Any:
-    if isinstance(value, BaseException):
-        return type(value), value, value.__traceback__
-    if value and not isinstance(value, tuple):
-        return sys.exc_info()
-    return value
+def _worded(message: object, fields: dict[str, object]) -> object:
+    return fields.pop("message", _UNSET) if message is _UNSET else message
 
 
-def _foreign_method(node: logging.Logger, method: str) -> Any:
-    """Return the node's own `method` where the application changed it or what it stands on, else None."""
-    cls = type(node)
-    if getattr(cls, method, None) is _STOCK[method] and cls._log is _STOCK["_log"] and method not in node.__dict__:
-        return None
-    return getattr(node, method)
-
-
-_failures: Iterator[int] = iter(range(1, sys.maxsize))
-_failing = threading.local()
-
-
-def _report_failure(logger: UniversalFrameworkLogger, problem: str = "") -> None:
-    """Say on stderr, as `logging.Handler.handleError` does, that an event was lost; never raise."""
-    try:
-        count = next(_failures)
-        if not logging.raiseExceptions or sys.stderr is None or getattr(_failing, "active", False):
-            return
-        _failing.active = True
-        try:
-            sys.stderr.write(f"--- Logging error {count} in component {logger.component!r} ---\n")
-            sys.stderr.write(f"{problem}\n" if problem else traceback.format_exc())
-        finally:
-            _failing.active = False
-    except Exception:  # noqa: S110 - stderr itself is broken: there is nowhere left to say it
-        pass
+def _level_number(level: object) -> int:
+    number = level
+    if isinstance(level, str):
+        levels = logging.getLevelNamesMapping()
+        number = levels.get(level, levels.get(level.upper()))
+    if not isinstance(number, int):
+        raise TypeError(f"level must be an integer such as logging.INFO, not {level!r}")
+    return number
 
 
 __name__ = _frames.TRANSPARENT  # last: what is defined above keeps its true ``__module__``
