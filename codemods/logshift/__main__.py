@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -29,23 +31,44 @@ def _guarded(command: Callable[[], int]) -> int:
     """Turn what can go wrong at the border of the process into a message and an exit status."""
     try:
         status = command()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.stderr.write("logshift: interrupted\n")
-        return 130
-    except BrokenPipeError:  # the reader has gone, e.g. `logshift check | head`
-        sys.stdout = None
-        return 141
-    except Exception as error:
-        if type(error).__name__ == "ConfigurationError":
-            sys.stderr.write(f"{error}\n")
-            return 2
-        raise
+        return _say("interrupted", 130)
+    except BrokenPipeError:
+        return _without_reader()
+    except Exception as error:  # noqa: BLE001 - the process's border: an exit status of 1 would mean "findings"
+        kind = type(error).__name__  # the classes themselves are not worth importing
+        if kind == "ReaderGoneError":
+            return _without_reader()
+        if kind == "ConfigurationError":
+            return _say(str(error), 2, prefix="")
+        import traceback
+
+        return _say(f"{traceback.format_exc()}logshift: this is a defect of logshift; please report it", 2, prefix="")
     return status
+
+
+def _say(message: str, status: int, prefix: str = "logshift: ") -> int:
+    if sys.stderr is not None:
+        sys.stderr.write(f"{prefix}{message}\n")
+    return status
+
+
+def _without_reader() -> int:
+    """End quietly where nobody reads any more, as in ``logshift check | head``; what is buffered goes nowhere.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141  # as shells have it: 128 and the number of the signal
 
 
 def run() -> None:
     """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that are not text, terminals that lack a dash
     raise SystemExit(main(sys.argv[1:]))
 
 

@@ -150,8 +150,19 @@ def drop_aliases(node: Any, dropped: Sequence[int]) -> Any:
     names: Sequence[Alias] = node.names
     left = [alias for index, alias in enumerate(names) if index not in dropped]
     if len(names) - 1 in dropped:
-        left[-1] = left[-1].with_changes(comma=names[-1].comma)
+        left[-1] = left[-1].with_changes(comma=_last_comma(left[-1].comma, names[-1].comma))
     return node.with_changes(names=left)
+
+
+def _last_comma(own: Any, last: Any) -> Any:
+    """Return the comma of a name that becomes the last one: laid out as the last was, with its own comment."""
+    if not (isinstance(own, cst.Comma) and isinstance(last, cst.Comma) and _has_comment(own.whitespace_after)):
+        return last
+    after = last.whitespace_after
+    if not isinstance(after, cst.ParenthesizedWhitespace):
+        return last
+    kept = cst.ensure_type(own.whitespace_after, cst.ParenthesizedWhitespace)
+    return last.with_changes(whitespace_after=after.with_changes(first_line=kept.first_line))
 
 
 def add_alias(node: Any, name: str) -> Any:

@@ -41,7 +41,7 @@ class Analysis(NamedTuple):
     project: Project
     files: tuple[FileResult, ...]
     unanalysed: tuple[Unanalysed, ...]
-    checked: int
+    checked: int  # files that were analysed
     excluded: Excluded
 
     @property
@@ -69,14 +69,15 @@ def analyse(
     project = Project(settings, names)
     found = discover(paths, settings, force_exclude=force_exclude)
     files: list[FileResult] = []
-    unanalysed: list[Unanalysed] = []
-    generated = 0
+    unanalysed = [Unanalysed(path, 1, 1, reason) for path, reason in found.unreadable]
+    failed = generated = 0
     for path in progress(found.files):
         try:
             with open(path, "rb") as file:
                 data = file.read()
         except OSError as error:
             unanalysed.append(Unanalysed(path, 1, 1, f"cannot be read: {error.strerror}"))
+            failed += 1
             continue
         if not may_hold_loggers(data, names):
             continue
@@ -86,6 +87,7 @@ def analyse(
         facts = read(path, project.module(path), data, names)
         if isinstance(facts, Unanalysed):
             unanalysed.append(facts)
+            failed += 1
         elif facts.bindings or facts.root_calls or facts.references:
             findings = judge(facts, Source(path, data), names.frameworks, target)
             if findings and project.is_exempt(facts.module, target):
@@ -99,12 +101,16 @@ def analyse(
         project,
         tuple(files),
         tuple(unanalysed),
-        len(found.files) - generated,
+        len(found.files) - generated - failed,
         excluded,
     )
 
 
 def shown(path: str) -> str:
-    """Return `path` as people read it: relative where that is shorter, with ``/``."""
+    """Return `path` as people read it: relative where that is below the working directory, with ``/``.
+
+    Bytes that are not UTF-8 are written as escapes, so that every report can hold the name.
+    """
     relative = os.path.relpath(path)
-    return (path if relative.startswith("..") else relative).replace(os.sep, "/")
+    told = path if relative.split(os.sep, 1)[0] == os.pardir else relative
+    return told.replace(os.sep, "/").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -49,7 +49,11 @@ def explain(analysis: Analysis, line: int | None, style: Style) -> str:
 
 
 def _lines(binding: Binding, uses: list[Use], source: Source) -> set[int]:
-    return {source.position(span.start).line for span in (binding.call, *(use.reference for use in uses))}
+    """Return every line that making and using the logger takes up."""
+    spans = [binding.call, *(use.reference if use.call is None else use.call for use in uses)]
+    return {
+        line for span in spans for line in range(source.position(span.start).line, source.position(span.end).line + 1)
+    }
 
 
 def _binding(

@@ -77,5 +77,5 @@ def _comes_from_node(member: str, framework: Framework, target: Contract) -> boo
     return (
         framework.name_means == NODE
         and "logging.Logger" in target.stands_for
-        and member not in framework.contract.methods
+        and member not in framework.contract.methods | framework.contract.attributes
     )

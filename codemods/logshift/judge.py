@@ -14,8 +14,11 @@ from logshift.source import Source
 
 
 def misfits(facts: FileFacts, frameworks: dict[str, Framework], target: Target) -> tuple[Misfit | None, ...]:
-    """Return for each binding what keeps it from moving."""
-    return tuple(
+    """Return for each binding what keeps it from moving.
+
+    Bindings that meet in one name stay together: what holds one back holds them all.
+    """
+    held = [
         misfit(
             binding,
             (use for use in facts.uses if index in use.bindings),
@@ -23,7 +26,28 @@ def misfits(facts: FileFacts, frameworks: dict[str, Framework], target: Target) 
             target.framework.contract,
         )
         for index, binding in enumerate(facts.bindings)
-    )
+    ]
+    for group in _meeting(facts):
+        reason = next((held[index] for index in group if held[index] is not None), None)
+        for index in group:
+            held[index] = held[index] or reason
+    return tuple(held)
+
+
+def _meeting(facts: FileFacts) -> list[set[int]]:
+    """Return the bindings that meet: those that one use may see, or that bind one name."""
+    groups: list[set[int]] = [set(use.bindings) for use in facts.uses]
+    names: dict[tuple[int, str], set[int]] = {}
+    for index, binding in enumerate(facts.bindings):
+        for target in binding.targets:
+            names.setdefault((binding.scope if "." not in target else -1, target), set()).add(index)
+    joined: list[set[int]] = []
+    for group in [*groups, *(found for (scope, _), found in names.items() if scope >= 0)]:
+        if len(group) < 2:
+            continue
+        apart = [other for other in joined if not other & group]
+        joined = [*apart, group.union(*(other for other in joined if other & group))]
+    return joined
 
 
 def judge(facts: FileFacts, source: Source, frameworks: dict[str, Framework], target: Target) -> tuple[Finding, ...]:

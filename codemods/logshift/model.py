@@ -161,6 +161,7 @@ class Binding(NamedTuple):
     statement: int  # -1 in the header of a compound statement
     initial: tuple[tuple[str, str], ...]  # bound fields given to the factory: name, source text
     import_time: bool
+    repeated: bool  # in a loop of its scope
     sole: bool  # the statement is `target = <this call>`, one plain name
     annotation: Span | None  # the target's annotation, where it names a logger type of the framework
     configuration: bool  # it only configures logging
@@ -186,6 +187,7 @@ class Use(NamedTuple):
     arguments: Arguments | None
     context: str  # for an escape: "argument", "return", …
     sure: bool  # the bytes at `reference` are known to be the reference
+    quoted: bool  # inside an f-string, whose quotes may not stand in an edit before Python 3.12
 
 
 class Import(NamedTuple):

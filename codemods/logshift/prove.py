@@ -251,6 +251,9 @@ def _names_differ(source: Source, module: str, output: Rewritten, left: frozense
     undefined = _undefined(after) - _undefined(before)
     if undefined:
         return f"`{min(undefined)}` is not defined"
+    early = _read_early(after) - _read_early(before)
+    if early:
+        return f"`{min(early)}` is read at import before it is bound"
     unused = _unused_imports(after) - _unused_imports(before) - left
     if unused:
         return f"the import of `{min(unused)}` is no longer used"
@@ -263,6 +266,20 @@ def _undefined(tree: Tree) -> set[str]:
     return {
         node.id for node in tree.names if node.id not in _GIVEN and tree.resolve(node.id, tree.scope_of[node]) is None
     }
+
+
+def _read_early(tree: Tree) -> set[str]:
+    """Return the module's names that code run at import reads above every line that binds them."""
+    found = set()
+    first = {
+        name: min(getattr(one.node, "lineno", 0) for one in definitions)
+        for name, definitions in tree.root.definitions.items()
+    }
+    for node in tree.names:
+        scope = tree.scope_of[node]
+        if not scope.deferred and tree.resolve(node.id, scope) is tree.root and node.lineno < first[node.id]:
+            found.add(node.id)
+    return found
 
 
 def _unused_imports(tree: Tree) -> set[str]:

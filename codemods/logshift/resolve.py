@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from logshift.config.settings import Settings
     from logshift.frameworks import Target
 
-_IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import|from)[ \t]+structlog\b", re.MULTILINE)
+_IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
 
 
 class Group(NamedTuple):

@@ -8,6 +8,7 @@ the expression that changes. Every other byte is carried over as it is.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from logshift.source import Source
 if TYPE_CHECKING:
     import libcst as cst
 
+_NEWLINES = re.compile(rb"\r\n|\n|\r")
 _LineEdit = Delete | DropAlias | AddAlias
 _ExpressionEdit = Construct | Replace | Keyword
 
@@ -141,18 +143,38 @@ class _Rewriter:
                 joined[-1] = Span(joined[-1].start, span.end)
             else:
                 joined.append(span)
-        inserted = {edit.at for edit in self.inserts}
-        return [span if {span.start, span.end} & inserted else self._without_gap(span) for span in joined]
+        return [self._without_gap(span) for span in joined]
 
     def _without_gap(self, span: Span) -> Span:
-        data = self.source.data
-        before = data[: span.start].rstrip(b" \t\f")
-        previous = before.rstrip(b"\r\n")
-        opens = not previous or previous.endswith(b":") or re.search(rb"(?:\r\n|\n|\r)\s*(?:\r\n|\n|\r)\Z", before)
-        end = span.end
-        while opens and end < len(data) and not data[end : self.source.line_end(end)].strip():
+        """Extend a deletion by the smaller of the two blank runs around it, so that the larger is what remains."""
+        if any(edit.at in (span.start, span.end) for edit in self.inserts):
+            return span  # something takes the place of what goes
+        before, after = self._blanks_before(span.start), self._blanks_after(span.end)
+        head = self.source.data[: before.start].rstrip(b" \t\f\r\n")
+        opens = not head or (before.start == span.start and head.endswith(b":"))
+        if opens or (before.start < span.start and self._lines(after) <= self._lines(before)):
+            wider = Span(span.start, after.end)
+        elif before.start < span.start:
+            wider = Span(before.start, span.end)
+        else:
+            return span
+        return span if any(wider.start < edit.at <= wider.end for edit in self.inserts) else wider
+
+    def _blanks_before(self, at: int) -> Span:
+        starts = self.source.starts
+        index = bisect_left(starts, at)
+        while index > 0 and not self.source.data[starts[index - 1] : at].strip():
+            index -= 1
+        return Span(starts[index], at)
+
+    def _blanks_after(self, at: int) -> Span:
+        end = at
+        while end < len(self.source.data) and not self.source.data[end : self.source.line_end(end)].strip():
             end = self.source.next_line(end)
-        return Span(span.start, end)
+        return Span(at, end)
+
+    def _lines(self, span: Span) -> int:
+        return len(_NEWLINES.findall(self.source.data[span.start : span.end]))
 
     # -- expressions ------------------------------------------------------------------------------------------
 

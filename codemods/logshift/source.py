@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     import ast
 
 _NEWLINE = re.compile(rb"\r\n|\n|\r")
+_TEXT_NEWLINE = re.compile(r"\r\n|\n|\r")
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _BLANK = re.compile(rb"^[ \t\f]*(?:#.*)?$")
+#: What a cookie and the end of its line are made of: an encoding that reads them otherwise cannot be declared so.
+_COOKIE_TEXT = "\t\n\f\r #-.:=_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -47,11 +50,15 @@ class Source:
         first = _NEWLINE.search(data)
         self.newline = first.group().decode() if first else "\n"
         try:
-            data.decode(self.encoding)
+            text = data.decode(self.encoding)
         except UnicodeDecodeError as error:
             place = self.position(error.start)
             reason = f"byte 0x{data[error.start]:02x} is not valid {error.encoding}"
             raise UndecodableError(reason, place.line, place.column) from None
+        except ValueError as error:  # a codec that says no more than that
+            raise UndecodableError(f"not valid {self.encoding}: {error}") from None
+        if not self.is_utf8 and len(_TEXT_NEWLINE.findall(text)) != len(self.starts) - 2:
+            raise UndecodableError(f"{self.encoding} hides the ends of lines")
 
     @property
     def starts(self) -> list[int]:
@@ -137,11 +144,15 @@ def _encoding(data: bytes) -> str:
     declared = _declared(body)
     if declared is None:
         return "utf-8"
+    name = _normal(declared)
     try:
-        b"".decode(declared)
+        fits = _COOKIE_TEXT.encode("ascii").decode(name) == _COOKIE_TEXT
     except LookupError:
         raise UndecodableError(f"unknown encoding: {declared}") from None
-    name = _normal(declared)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UndecodableError(f"the encoding cannot be {declared}: the line that says so is not written in it")
     if has_bom and name != "utf-8":
         raise UndecodableError(f"the file begins with a UTF-8 byte order mark but declares {declared}")
     return name
@@ -156,9 +167,10 @@ def _declared(body: bytes) -> str | None:
 
 
 def _normal(name: str) -> str:
+    """Return the name as CPython's tokenizer understands it: editors append words such as ``-unix``."""
     plain = name.lower().replace("_", "-")
-    if plain == "utf-8" or plain.startswith("utf-8-") or plain == "utf8":
+    if plain in ("utf-8", "utf8") or plain.startswith("utf-8-"):
         return "utf-8"
-    if plain in ("latin-1", "iso-8859-1", "iso-latin-1"):
+    if any(plain == one or plain.startswith(f"{one}-") for one in ("latin-1", "iso-8859-1", "iso-latin-1")):
         return "iso-8859-1"
     return plain

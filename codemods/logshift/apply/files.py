@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
+import zlib
 
 from logshift._record import NamedTuple
 
@@ -39,14 +39,18 @@ def state_of(path: str) -> State:
 
 
 def temporary_for(path: str, run: str) -> str:
-    """Return the name under which a run writes a file before it takes the place of `path`."""
+    """Return the name under which a run writes a file before it takes the place of `path`.
+
+    It is short whatever the file's name: that may be as long as names can be.
+    """
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.logshift-{run}")
+    return os.path.join(folder, f".logshift-{run}-{zlib.crc32(os.fsencode(name)):08x}")
 
 
 def write_synced(path: str, data: bytes) -> None:
-    """Write a new file and wait until its bytes are on the disk."""
-    with open(path, "wb") as file:
+    """Write a file and wait until its bytes are on the disk. A new one is its owner's alone to read."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    with open(os.open(path, flags, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -63,17 +67,29 @@ def replace(path: str, data: bytes, run: str, state: State | None = None) -> Non
     temporary = temporary_for(path, run)
     try:
         write_synced(temporary, data)
-        if os.path.exists(path):
-            shutil.copymode(path, temporary)
-            _keep_owner(path, temporary)
-        if state is not None:
-            os.chmod(temporary, state.mode)
-            os.utime(temporary, ns=(state.accessed_ns, state.modified_ns))
-        os.replace(temporary, path)
+        move(temporary, path, state)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def move(source: str, path: str, state: State | None = None) -> None:
+    """Put the file `source` in the place of the one at `path`, as `replace` does; it needs no room on the disk.
+
+    Raises:
+        OSError: if it cannot be done; the file at `path` is then as it was.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        status = os.stat(path)
+        if hasattr(os, "chown"):
+            with contextlib.suppress(OSError):  # only the superuser may give a file away
+                os.chown(source, status.st_uid, status.st_gid)
+        os.chmod(source, status.st_mode & 0o7777)  # after the owner, whose change takes bits away
+    if state is not None:
+        os.chmod(source, state.mode)
+        os.utime(source, ns=(state.accessed_ns, state.modified_ns))
+    os.replace(source, path)
     sync_folder(os.path.dirname(path))
 
 
@@ -85,11 +101,3 @@ def sync_folder(folder: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _keep_owner(source: str, target: str) -> None:
-    if not hasattr(os, "chown"):
-        return
-    status = os.stat(source)
-    with contextlib.suppress(OSError):  # only the superuser may give a file away
-        os.chown(target, status.st_uid, status.st_gid)

@@ -12,10 +12,11 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
@@ -28,7 +29,9 @@ from logshift.apply.files import State
 FOLDER = ".logshift"
 _JOURNAL = "journal.jsonl"
 _OPEN = "open"
-_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-(\d{4,})")
+#: A `check` that looks whether a run is at work holds the lock for a moment; that is no other run.
+_PATIENCE_S = 0.5
 
 
 class BusyError(Exception):
@@ -36,7 +39,23 @@ class BusyError(Exception):
 
 
 class JournalError(Exception):
-    """The journal of a run cannot be read."""
+    """The journal of a run cannot be read, or does not hold what was asked for."""
+
+
+class Status(str, Enum):
+    """How far a run has come."""
+
+    OPEN = "open"
+    COMMITTED = "committed"
+    UNDONE = "undone"
+    ROLLING_BACK = "rolling back"
+    ROLLED_BACK = "rolled back"
+    UNREADABLE = "unreadable"
+
+    __str__ = str.__str__
+
+
+_CUT_SHORT = (Status.OPEN, Status.ROLLING_BACK)
 
 
 class Entry(NamedTuple):
@@ -56,7 +75,7 @@ class Record(NamedTuple):
     tool: str
     config: str
     entries: tuple[Entry, ...]
-    status: str  # "open", "committed", "undone", "rolling back", "rolled back"
+    status: Status
     restored: frozenset[str]  # paths that a rollback has restored
     wanted: frozenset[str]  # paths that the last rollback was asked for
 
@@ -70,8 +89,13 @@ class Journal:
     """The runs of one project."""
 
     def __init__(self, root: str) -> None:
-        self.root = os.path.abspath(root)
+        self.root = os.path.realpath(root)
         self.folder = os.path.join(self.root, FOLDER)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there has been a run, or the place is taken."""
+        return os.path.lexists(self.folder)
 
     # -- the lock -----------------------------------------------------------------------------------------
 
@@ -84,43 +108,51 @@ class Journal:
             OSError: if the folder cannot be written.
         """
         self._make_folder()
+        lock = FileLock(self._lock)
         try:
-            with FileLock(os.path.join(self.folder, "lock"), timeout=0):
-                yield
+            lock.acquire(timeout=_PATIENCE_S)
         except Timeout:
             raise BusyError(
                 f"another logshift run is changing files in {self.root}; try again when it has ended"
             ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def is_locked(self) -> bool:
-        """Say whether a run is at work now."""
-        path = os.path.join(self.folder, "lock")
-        if not os.path.exists(path):
-            return False
+        """Say whether a run is at work now. Nothing is changed."""
         try:
-            with FileLock(path, timeout=0):
-                return False
-        except (Timeout, OSError):
+            descriptor = os.open(self._lock, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError:  # somebody else's, and not for us to read
             return True
+        try:
+            return _is_held(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _make_folder(self) -> None:
         os.makedirs(os.path.join(self.folder, "runs"), exist_ok=True)
         ignore = os.path.join(self.folder, ".gitignore")
-        if not os.path.exists(ignore):
+        if not os.path.exists(ignore) or os.path.getsize(ignore) == 0:
             with open(ignore, "w", encoding="utf-8") as file:
                 file.write("# Backups and journals of logshift; not for version control.\n*\n")
 
     # -- one run --------------------------------------------------------------------------------------------
 
-    def begin(self, entries: list[tuple[Entry, bytes]], config: str) -> str:
-        """Write down a run and the original bytes of its files; return the run's name."""
+    def begin(self, entries: list[tuple[Entry, bytes]], config: str) -> Record:
+        """Write down a run and the original bytes of its files. The lock must be held."""
         now = datetime.now(UTC)
-        run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        run = f"{now:%Y%m%dT%H%M%SZ}-{max(map(_number, self._names()), default=0) + 1:04d}"
         folder = self._run_folder(run)
         os.makedirs(os.path.join(folder, "before"))
         try:
-            for number, (_, data) in enumerate(entries):
-                files.write_synced(self._backup(run, number), data)
+            for number, (entry, data) in enumerate(entries):
+                path = self._backup(run, number)
+                files.write_synced(path, data)
+                os.chmod(path, entry.state.mode & 0o777)  # whoever may read the file may roll it back
             files.sync_folder(os.path.join(folder, "before"))
             self._append(
                 run,
@@ -140,19 +172,19 @@ class Journal:
                     for entry, _ in entries
                 ],
             )
-            files.write_synced(os.path.join(self.folder, _OPEN), run.encode())
+            self.reopen(run)
         except BaseException:  # nothing has been changed yet: leave no trace, a full disk has no room for one
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return run
+        return self.read(run)
 
     def note(self, run: str, step: str, **details: Any) -> None:
         """Write down a step of a run."""
         self._append(run, step=step, **details)
 
-    def close(self, run: str, step: str, **details: Any) -> None:
+    def close(self, run: str, status: Status, **details: Any) -> None:
         """Write down the last step of a run."""
-        self._append(run, step=step, **details)
+        self._append(run, step=status.value, **details)
         self.forget_open()
 
     def forget_open(self) -> None:
@@ -161,31 +193,39 @@ class Journal:
             os.unlink(os.path.join(self.folder, _OPEN))
 
     def reopen(self, run: str) -> None:
-        """Mark a run as being changed again, by a rollback."""
+        """Mark a run as going on: by its migration, or by a rollback."""
         files.write_synced(os.path.join(self.folder, _OPEN), run.encode())
 
-    def backup(self, run: str, entry: Entry) -> bytes:
+    def backup(self, record: Record, entry: Entry) -> bytes:
         """Return the original bytes of a file.
 
         Raises:
             JournalError: if they are missing or not what they were.
         """
-        record = self.read(run)
-        number = [one.path for one in record.entries].index(entry.path)
         try:
-            with open(self._backup(run, number), "rb") as file:
+            with open(self.place_of_backup(record, entry), "rb") as file:
                 data = file.read()
         except OSError as error:
-            raise JournalError(f"the original of {entry.path} cannot be read: {error.strerror}") from None
+            raise JournalError(f"its stored original cannot be read: {error.strerror}") from None
         if files.digest(data) != entry.before:
-            raise JournalError(f"the stored original of {entry.path} has been altered")
+            raise JournalError("its stored original has been altered")
         return data
+
+    def place_of_backup(self, record: Record, entry: Entry) -> str:
+        """Return where the original bytes of a file lie."""
+        return self._backup(record.run, record.entries.index(entry))
+
+    def sweep(self) -> None:
+        """Remove what a run left that died before its journal began: it has changed nothing. Hold the lock."""
+        for name in self._names():
+            if not self._has_begun(name):
+                shutil.rmtree(self._run_folder(name), ignore_errors=True)
 
     def _append(self, run: str, **step: Any) -> None:
         path = os.path.join(self._run_folder(run), _JOURNAL)
         with open(path, "ab+") as file:
             _cut_torn_line(file)
-            file.write(json.dumps(step, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+            file.write(json.dumps(step).encode("ascii") + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -193,79 +233,71 @@ class Journal:
 
     def runs(self) -> list[Record]:
         """Return every run, oldest first; those whose journal never began are left out."""
-        folder = os.path.join(self.folder, "runs")
-        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        return [record for name in names if _RUN_ID.fullmatch(name) and (record := self._record(name)) is not None]
+        return [self._record(name) for name in self._names() if self._has_begun(name)]
 
     def read(self, run: str) -> Record:
         """Return what is known of one run.
 
         Raises:
-            JournalError: if there is none of that name.
+            JournalError: if there is none of that name, or its journal cannot be read.
         """
-        record = self._record(run) if _RUN_ID.fullmatch(run) else None
-        if record is None:
+        if run not in self._names() or not self._has_begun(run):
             raise JournalError(f"no run is called {run!r}; `logshift runs` lists them")
+        record = self._record(run)
+        if record.status is Status.UNREADABLE:
+            raise JournalError(
+                f"the journal of run {run} cannot be read; the originals of its files are in "
+                f"{os.path.join(self._run_folder(run), 'before')}: when all is in order, remove that run's folder"
+            )
         return record
 
     def cut_short(self) -> Record | None:
-        """Return the run that did not come to its end, if there is one. Nobody may hold the lock."""
-        return next((record for record in self.runs() if record.status in ("open", "rolling back")), None)
+        """Return the run that did not come to its end, if there is one. Nobody may hold the lock.
 
-    def has_open_run(self) -> bool:
-        """Say, at the cost of one look at the disk, whether a run is going on or was cut short."""
-        return os.path.exists(os.path.join(self.folder, _OPEN))
+        Raises:
+            JournalError: if there is one and its journal cannot be read.
+        """
+        found = next((record for record in self.runs() if record.status in _CUT_SHORT), None)
+        if found is None and (marked := self._marked()) is not None:
+            self.read(marked)
+        return found
 
-    def _record(self, run: str) -> Record | None:
-        steps = self._steps(run)
-        if not steps or steps[0].get("step") != "begin":
+    def _marked(self) -> str | None:
+        """Return the run that is marked as going on, if the mark is whole and the run has begun."""
+        try:
+            with open(os.path.join(self.folder, _OPEN), encoding="utf-8", errors="replace") as file:
+                run = file.read()
+        except OSError:
             return None
-        begin = steps[0]
-        entries = tuple(
-            Entry(
-                one["path"],
-                one["before"],
-                one["after"],
-                State(one["mode"], one["accessed_ns"], one["modified_ns"]),
-            )
-            for one in begin["files"]
-        )
-        status = "open"
-        restored: set[str] = set()
-        wanted: frozenset[str] = frozenset()
-        for step in steps[1:]:
-            name = step["step"]
-            wanted = frozenset(step["paths"]) if name == "rolling back" else wanted
-            if name == "restored":
-                restored.add(step["path"])
-            elif name in ("committed", "undone", "rolling back", "rolled back"):
-                status = name
-        if status == "rolled back" and len(restored) < len(entries):
-            status = "committed"  # in part: what is left can still be rolled back
-        return Record(
-            run,
-            begin["started"],
-            begin["tool"],
-            begin["config"],
-            entries,
-            status,
-            frozenset(restored),
-            wanted,
-        )
+        return run if _RUN_ID.fullmatch(run) and self._has_begun(run) else None
 
-    def _steps(self, run: str) -> list[dict[str, Any]]:
-        steps = []
+    def _names(self) -> list[str]:
+        """Return the names of all run folders, oldest first, whether or not their journal has begun."""
+        folder = os.path.join(self.folder, "runs")
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return sorted((name for name in names if _RUN_ID.fullmatch(name)), key=_number)
+
+    def _has_begun(self, run: str) -> bool:
+        """Say whether the journal has its first line; before that, nothing has been done."""
         try:
             with open(os.path.join(self._run_folder(run), _JOURNAL), "rb") as file:
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break  # cut short while it was written: the step was not taken
-                    steps.append(json.loads(line.decode("utf-8", "surrogateescape")))
-        except FileNotFoundError:
-            return []
-        except ValueError:
-            raise JournalError(f"the journal of run {run} cannot be read") from None
-        return steps
+                return file.readline().endswith(b"\n")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+
+    def _record(self, run: str) -> Record:
+        try:
+            return _read_steps(run, self._steps(run))
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            nothing: frozenset[str] = frozenset()
+            return Record(run, "", "", "", (), Status.UNREADABLE, nothing, nothing)
+
+    def _steps(self, run: str) -> list[dict[str, Any]]:
+        with open(os.path.join(self._run_folder(run), _JOURNAL), "rb") as file:
+            # a line without an end was cut short while it was written: the step was not taken
+            return [json.loads(line) for line in file if line.endswith(b"\n")]
 
     # -- places -----------------------------------------------------------------------------------------------
 
@@ -274,10 +306,16 @@ class Journal:
         return os.path.normpath(os.path.join(self.root, entry.path))
 
     def relative(self, path: str) -> str:
-        """Return the path to write down for a file."""
-        absolute = os.path.abspath(path)
-        inside = absolute.startswith(self.root.rstrip(os.sep) + os.sep)
-        return os.path.relpath(absolute, self.root).replace(os.sep, "/") if inside else absolute
+        """Return the path to write down for a file, given its real one."""
+        return os.path.relpath(path, self.root).replace(os.sep, "/") if self.holds(path) else path
+
+    def holds(self, path: str) -> bool:
+        """Say whether a real path lies in the project."""
+        return path.startswith(self.root.rstrip(os.sep) + os.sep)
+
+    @property
+    def _lock(self) -> str:
+        return os.path.join(self.folder, "lock")
 
     def _run_folder(self, run: str) -> str:
         return os.path.join(self.folder, "runs", run)
@@ -286,10 +324,57 @@ class Journal:
         return os.path.join(self._run_folder(run), "before", f"{number:05d}")
 
 
+def _number(run: str) -> int:
+    found = _RUN_ID.fullmatch(run)
+    return int(found.group(1)) if found is not None else 0
+
+
+def _read_steps(run: str, steps: list[dict[str, Any]]) -> Record:
+    begin = steps[0]
+    entries = tuple(
+        Entry(one["path"], one["before"], one["after"], State(one["mode"], one["accessed_ns"], one["modified_ns"]))
+        for one in begin["files"]
+    )
+    status = Status.OPEN
+    restored: set[str] = set()
+    wanted: frozenset[str] = frozenset()
+    for step in steps[1:]:
+        if step["step"] == "restored":
+            restored.add(step["path"])
+            continue
+        status = Status(step["step"])
+        wanted = frozenset(step["paths"]) if status is Status.ROLLING_BACK else wanted
+    if status is Status.ROLLED_BACK and len(restored) < len(entries):
+        status = Status.COMMITTED  # in part: what is left can still be rolled back
+    return Record(run, begin["started"], begin["tool"], begin["config"], entries, status, frozenset(restored), wanted)
+
+
+def _is_held(descriptor: int) -> bool:
+    """Say whether another process holds the lock on an open file."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return True
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _cut_torn_line(file: BinaryIO) -> None:
     """Remove what a process that died while writing has left of its last line."""
     end = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    whole = file.read().rfind(b"\n") + 1
-    if whole != end:
-        file.truncate(whole)
+    if end == 0:
+        return
+    file.seek(end - 1)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)

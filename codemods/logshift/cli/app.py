@@ -1,31 +1,34 @@
 """All commands, by click. What they do is done elsewhere; here options become arguments and results exit statuses.
 
-0: nothing to do. 1: findings are left, or a diff is not empty. 2: the command or the configuration is wrong, or
-a file cannot be written. 3: some files could not be analysed; the others were.
+0: nothing to do. 1: findings are left, or a diff is not empty, or a rollback leaves a file as it is. 2: the command
+or the configuration is wrong, or a file cannot be written. 3: some files could not be analysed; the others were.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
 from logshift import __version__, apply, explain
 from logshift.cli import check as check_
-from logshift.cli.check import CLEAN, FINDINGS, USAGE, CheckArguments, complain
+from logshift.cli.check import CLEAN, FINDINGS, INTERRUPTED, USAGE, CheckArguments, ReaderGoneError, complain, tell
 from logshift.config.find import settings_for
-from logshift.config.load import Config, ConfigurationError
-from logshift.config.settings import Settings
+from logshift.config.load import ConfigurationError, config_schema
+from logshift.config.settings import Settings, TargetSettings
 from logshift.discover import NoSuchPathError
-from logshift.engine import analyse
+from logshift.engine import analyse, shown
 from logshift.migrate import Migration, migrate
-from logshift.report import document
+from logshift.report import document, patch
 from logshift.report import migration as migration_report
 from logshift.report.style import Style
+from logshift.report.text import unanalysed_line
 from logshift.rules import all_rules
 
 _PATHS = click.argument("paths", nargs=-1, type=click.Path())
@@ -41,22 +44,34 @@ _FORMAT = click.option(
 
 def invoke(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
+    if not arguments:
+        click.echo(main.get_help(click.Context(main, info_name="logshift", **main.context_settings)), err=True)
+        return USAGE
     try:
         return int(main.main(arguments, prog_name="logshift", standalone_mode=False) or 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help(), err=True)
-        return USAGE
     except click.ClickException as error:
         error.show()
         return USAGE
     except click.Abort:
-        return 130
+        return complain("interrupted", INTERRUPTED)
+    except SystemExit as error:  # how click ends where nobody reads any more; with 1, which would mean "findings"
+        raise ReaderGoneError from error
+    except NoSuchPathError as error:
+        return complain(f"no such file or folder: {error}")
+    except (apply.BusyError, apply.JournalError, apply.UnfinishedError) as error:
+        return complain(str(error))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="logshift")
 def main() -> None:
     """Find every legacy logger, move it to the house pattern, prove that nothing else changed."""
+
+
+# -- check -------------------------------------------------------------------------------------------------
 
 
 def _check_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,6 +93,9 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     return check_.run(CheckArguments(paths=paths, **options))
 
 
+# -- migrate -----------------------------------------------------------------------------------------------
+
+
 @main.command("migrate")
 @_PATHS
 @click.option("--diff", is_flag=True, help="Print what would change, as a patch; write nothing.")
@@ -92,70 +110,88 @@ def migrate_command(
     paths = paths or (".",)
     settings = settings_for(paths, config)
     if diff:
-        done, status = _planned(paths, settings)
-        if done is not None:
-            text = migration_report.render_diff(done)
-            click.echo(document.render(done.analysis, done) if output_format == "json" else text, nl=False)
-            _say_kept(done)
-            check_.report_unfinished(settings)
-        return status
-    return _with_journal(settings, lambda journal: _write(journal, paths, settings, output_format))
+        return _show_diff(paths, settings, output_format)
+    journal = apply.Journal(settings.root)
+    done = None if journal.exists else _planned(paths, settings)  # where nothing is to move, no folder is made
+    run = None
+    if done is None or done.changed:
+        with _in_order(journal) as recovered:
+            if done is None or recovered is not None:
+                done = _planned(paths, settings)
+            if done.changed:
+                run = _write(journal, done)
+    if output_format == "json":
+        tell(document.render(done.analysis, done, run))
+    else:
+        tell(migration_report.render(done, Style.for_stream(sys.stdout), run=run))
+    return check_.status(done.analysis if run is None else analyse(paths, settings))
 
 
-def _planned(paths: tuple[str, ...], settings: Settings) -> tuple[Migration | None, int]:
-    try:
-        analysis = analyse(paths, settings, progress=check_.progress_over_files)
-    except NoSuchPathError as error:
-        return None, complain(f"no such file or folder: {error}")
-    done = migrate(analysis, progress=lambda groups: check_.progress(groups, "proving"))
-    return done, check_.status(analysis)
+def _planned(paths: tuple[str, ...], settings: Settings) -> Migration:
+    analysis = analyse(paths, settings, progress=check_.progress_over_files)
+    return migrate(analysis, progress=lambda groups: check_.progress(groups, "proving"))
 
 
-def _say_kept(done: Migration) -> None:
-    kept = sum(len(outcome.kept) for outcome in done.outcomes)
+def _show_diff(paths: tuple[str, ...], settings: Settings, output_format: str) -> int:
+    done = _planned(paths, settings)
+    tell(document.render(done.analysis, done) if output_format == "json" else patch.render(done))
+    style = Style.for_stream(sys.stderr)
+    for one in done.analysis.unanalysed:
+        click.echo(f"logshift: {unanalysed_line(one, style)}", err=True)
     for outcome in done.outcomes:
         if outcome.failed is not None:
-            click.echo(f"logshift: {outcome.path} stays: {outcome.failed.proof}: {outcome.failed.detail}", err=True)
-    if kept:
-        click.echo(f"logshift: {kept} loggers would stay; `logshift explain PATH` says why", err=True)
+            why = f"{outcome.failed.proof}: {outcome.failed.detail}"
+            click.echo(f"logshift: {shown(outcome.path)} stays: {why}", err=True)
+    if kept := sum(len(outcome.kept) for outcome in done.outcomes):
+        loggers = "1 logger" if kept == 1 else f"{kept} loggers"
+        click.echo(f"logshift: {loggers} would stay; `logshift explain PATH` says why", err=True)
+    check_.report_unfinished(settings)
+    return check_.status(done.analysis)
 
 
-def _with_journal(settings: Settings, work: Callable[[apply.Journal], int]) -> int:
-    """Run `work` under the project's lock, after a run that was cut short has been put in order."""
-    journal = apply.Journal(settings.root)
+def _write(journal: apply.Journal, done: Migration) -> str:
+    """Write the files, all or none, and return the name of the run."""
+    changes = [apply.Change(one.path, one.before, one.after) for one in done.changed if one.after is not None]
     try:
-        with journal.locked():
-            recovered = apply.recover(journal)
-            if recovered is not None:
-                what = "undone" if recovered.status == "open" else "completed"
-                click.echo(f"logshift: run {recovered.run} was cut short; it has been {what}", err=True)
-            return work(journal)
-    except apply.BusyError as error:
-        return complain(str(error))
+        return apply.apply(journal, changes, done.analysis.settings.digest)
     except apply.ChangedMeanwhileError as error:
-        return complain(f"{error} changed while it was being migrated; nothing was written, run again")
-    except apply.JournalError as error:
-        return complain(str(error))
+        raise _Complaint(f"{error} changed while it was being migrated; nothing was written, run again") from error
+    except KeyboardInterrupt:
+        complain("interrupted; every file is as it was")
+        raise click.exceptions.Exit(INTERRUPTED) from None
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return complain(f"cannot write: {place}{error.strerror}; every file is as it was")
+        raise _Complaint(f"cannot write: {_told(error)}; every file is as it was") from error
 
 
-def _write(journal: apply.Journal, paths: tuple[str, ...], settings: Settings, output_format: str) -> int:
-    done, status = _planned(paths, settings)
-    if done is None:
-        return status
-    run = None
-    if done.changed:
-        changes = [apply.Change(one.path, one.before, one.after) for one in done.changed if one.after is not None]
-        run = apply.apply(journal, changes, settings.digest)
-        after = analyse(paths, settings)
-        status = check_.status(after)
-    if output_format == "json":
-        click.echo(document.render(done.analysis, done, run), nl=False)
-    else:
-        click.echo(migration_report.render(done, Style.for_stream(sys.stdout), run=run), nl=False)
-    return status
+class _Complaint(click.ClickException):
+    """Why nothing was done; not the fault of the command line, so without its usage."""
+
+    def show(self, file: Any = None) -> None:
+        del file
+        complain(self.message)
+
+
+def _told(error: OSError) -> str:
+    return f"{shown(error.filename)}: {error.strerror}" if isinstance(error.filename, str) else str(error.strerror)
+
+
+@contextlib.contextmanager
+def _in_order(journal: apply.Journal, *, force: bool = False) -> Iterator[apply.Recovered | None]:
+    """Hold the project's lock, after a run that was cut short has been put in order."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(journal.locked())
+            recovered = apply.recover(journal, force=force)
+        except OSError as error:
+            raise _Complaint(f"cannot write: {_told(error)}") from error
+        if recovered is not None:
+            what = "undone" if recovered.record.status is apply.Status.OPEN else "completed"
+            click.echo(f"logshift: run {recovered.record.run} was cut short; it has been {what}", err=True)
+            _say_refused(recovered.files)
+        yield recovered
+
+
+# -- rollback and runs -------------------------------------------------------------------------------------
 
 
 @main.command()
@@ -166,37 +202,76 @@ def rollback(arguments: tuple[str, ...], force: bool, config: str | None) -> int
     """Restore what a migration changed: bytes, permissions and times.
 
     RUN is a name that `logshift runs` lists; by default the last one that is not rolled back. With PATHS only
-    files there are restored. A file that has changed since is left as it is.
+    files there are restored. A file that has changed since is left as it is. A run that was cut short is put in
+    order first; without RUN and PATHS, that is all.
     """
-    settings = settings_for(tuple(path for path in arguments if os.path.exists(path)), config)
-    return _with_journal(settings, lambda journal: _roll_back(journal, arguments, force=force))
+    journal = apply.Journal(settings_for(tuple(path for path in arguments if os.path.exists(path)), config).root)
+    if not journal.exists:
+        return _nothing_there(arguments)
+    with _in_order(journal, force=force) as recovered:
+        if recovered is not None and arguments in ((), (recovered.record.run,)):
+            return FINDINGS if any(one.refused for one in recovered.files) else CLEAN
+        record, wanted = _chosen(journal, arguments)
+        if record is None:
+            return _nothing_there(arguments)
+        if record.status is not apply.Status.COMMITTED:
+            tell(f"Run {record.run} is {record.status}: there is nothing to roll back.\n")
+            return CLEAN
+        try:
+            done = apply.rollback(journal, record, force=force, wanted=wanted)
+        except OSError as error:
+            raise _Complaint(
+                f"cannot write: {_told(error)}; `logshift rollback` goes on where this one had to stop"
+            ) from error
+    if not done:
+        tell(f"Run {record.run}: these files are restored already.\n")
+        return CLEAN
+    restored = sum(one.refused is None for one in done)
+    tell(f"Run {record.run}: {restored} of {len(done)} file{'' if len(done) == 1 else 's'} restored.\n")
+    if restored == len(done):
+        return CLEAN
+    _say_refused(done)
+    click.echo(f"Hint: `logshift rollback {record.run} --force` restores what has changed all the same.", err=True)
+    return USAGE if any(one.again for one in done) else FINDINGS
 
 
-def _roll_back(journal: apply.Journal, arguments: tuple[str, ...], *, force: bool) -> int:
-    record, paths = _chosen(journal, arguments)
-    if record is None:
-        return complain("there is nothing to roll back" if not paths else f"no run and no file is called {paths[0]}")
-    places = [os.path.abspath(path) for path in paths]
-    wanted = lambda path: not places or any(path == one or path.startswith(one + os.sep) for one in places)  # noqa: E731
-    done = apply.rollback(journal, record, force=force, wanted=wanted)
-    refused = [one for one in done if one.refused is not None]
-    click.echo(f"Run {record.run}: {len(done) - len(refused)} of {len(done)} files restored.")
-    for one in refused:
-        click.echo(f"logshift: {one.path} is left as it is: {one.refused}", err=True)
-    if refused:
-        click.echo(f"Hint: `logshift rollback {record.run} --force` restores it all the same.", err=True)
-    return FINDINGS if refused else CLEAN
+def _say_refused(done: tuple[apply.Restored, ...]) -> None:
+    for one in done:
+        if one.refused is not None:
+            click.echo(f"logshift: {one.path} is left as it is: {one.refused}", err=True)
 
 
-def _chosen(journal: apply.Journal, arguments: tuple[str, ...]) -> tuple[apply.Record | None, tuple[str, ...]]:
-    known = {record.run: record for record in journal.runs()}
-    if arguments and arguments[0] in known:
-        return known[arguments[0]], arguments[1:]
-    missing = [path for path in arguments if not os.path.exists(path)]
-    if missing:
-        return None, tuple(missing)
-    open_runs = [record for record in known.values() if record.status == "committed"]
-    return (open_runs[-1] if open_runs else None), arguments
+def _nothing_there(arguments: tuple[str, ...]) -> int:
+    if arguments:
+        return complain(f"no run is called {arguments[0]}, and no run has changed a file there")
+    tell("There is nothing to roll back.\n")
+    return CLEAN
+
+
+def _chosen(journal: apply.Journal, arguments: tuple[str, ...]) -> tuple[apply.Record | None, list[str] | None]:
+    """Return the run that is meant and those of its files that are, all if None."""
+    records = {record.run: record for record in journal.runs()}
+    named = records.get(arguments[0]) if arguments else None
+    if named is not None and len(arguments) == 1:
+        return journal.read(named.run), None
+    places = [os.path.realpath(path) for path in arguments[named is not None :]]
+    for record in [named] if named is not None else reversed(records.values()):
+        if record.status is not apply.Status.COMMITTED:
+            continue
+        if not places:
+            return record, None
+        wanted = [
+            entry.path
+            for entry in (record.entries if named is not None else record.pending)
+            if any(_is_at(journal.absolute(entry), place) for place in places)
+        ]
+        if wanted:
+            return record, wanted
+    return None, None
+
+
+def _is_at(path: str, place: str) -> bool:
+    return path == place or path.startswith(place.rstrip(os.sep) + os.sep)
 
 
 @main.command()
@@ -215,29 +290,39 @@ def runs(output_format: str, config: str | None) -> int:
             }
             for one in records
         ]
-        click.echo(json.dumps(listed, indent=2))
+        tell(json.dumps(listed, indent=2) + "\n")
     elif not records:
-        click.echo("No migration has been run here.")
+        tell("No migration has been run here.\n")
     for record in records if output_format == "text" else ():
+        number = len(record.entries)
         restored = f", {len(record.restored)} restored" if record.restored else ""
-        click.echo(f"{record.run}  {record.started}  {len(record.entries)} files{restored}  {record.status}")
+        files = f"{number} file{'' if number == 1 else 's'}{restored}"
+        tell(f"{record.run}  {record.started or '?':<25}  {files}  {record.status}\n")
     return CLEAN
 
 
 @main.command("explain")
-@click.argument("place", metavar="PATH[:LINE]")
+@click.argument("place", metavar="PATH[:LINE[:COLUMN]]")
 @_CONFIG
 def explain_command(place: str, config: str | None) -> int:
     """Say what a logger is, what is done with it, and what a migration would make of it."""
-    path, _, number = place.rpartition(":")
-    line = int(number) if path and number.isdigit() else None
-    path = path if line is not None else place
-    try:
-        analysis = analyse([path], settings_for((path,), config))
-    except NoSuchPathError:
-        return complain(f"no such file: {path}")
-    click.echo(explain.explain(analysis, line, Style.for_stream(sys.stdout)), nl=False)
+    path, line = _place(place)
+    analysis = analyse([path], settings_for((path,), config))
+    tell(explain.explain(analysis, line, Style.for_stream(sys.stdout)))
     return check_.NOT_ANALYSED if analysis.unanalysed else CLEAN
+
+
+def _place(text: str) -> tuple[str, int | None]:
+    """Take apart what was copied from a report: a path, a line and a column. A path may hold colons too."""
+    path = text.removesuffix(":")
+    numbers: list[int] = []
+    while not os.path.exists(path) and (found := re.fullmatch(r"(.+):(\d+)", path, re.DOTALL)) and len(numbers) < 2:
+        path = found.group(1)
+        numbers.insert(0, int(found.group(2)))
+    return (path, numbers[0]) if numbers else (text, None)
+
+
+# -- rules and configuration -------------------------------------------------------------------------------
 
 
 @main.command()
@@ -245,10 +330,10 @@ def explain_command(place: str, config: str | None) -> int:
 def rules(output_format: str) -> int:
     """List the rules."""
     if output_format == "json":
-        click.echo(json.dumps([{"code": r.code, "name": r.name, "what": r.what} for r in all_rules()], indent=2))
+        tell(json.dumps([{"code": r.code, "name": r.name, "what": r.what} for r in all_rules()], indent=2) + "\n")
     else:
         for rule in all_rules():
-            click.echo(f"{rule.code}  {rule.name:<26}{rule.what}")
+            tell(f"{rule.code}  {rule.name:<26}{rule.what}\n")
     return CLEAN
 
 
@@ -259,11 +344,11 @@ def rule_command(code: str) -> int:
     page = explain.rule_page(code)
     if page is None:
         return complain(f"no rule is called {code}; `logshift rules` lists them")
-    click.echo(page, nl=False)
+    tell(page)
     return CLEAN
 
 
-@main.group("config")
+@main.group("config", no_args_is_help=False)
 def config_group() -> None:
     """Look at the configuration."""
 
@@ -273,9 +358,9 @@ def config_group() -> None:
 def show(config: str | None) -> int:
     """Show the settings that hold here, and the file that they come from."""
     settings = settings_for((), config)
-    click.echo(f"# from {settings.file or 'defaults: no configuration file speaks of logshift'}")
-    click.echo(f"# project root: {settings.root}")
-    click.echo(_as_toml(settings), nl=False)
+    tell(f"# from {settings.file or 'defaults: no configuration file speaks of logshift'}\n")
+    tell(f"# project root: {settings.root}\n")
+    tell(_as_toml(settings))
     return CLEAN
 
 
@@ -286,40 +371,53 @@ def validate(file: str | None) -> int:
     try:
         settings = settings_for((), file)
     except ConfigurationError as error:
-        click.echo(str(error))
+        tell(f"{error}\n")
         return USAGE
-    click.echo(f"{settings.file or 'no configuration file'}: no problem found")
+    tell(f"{settings.file or 'no configuration file'}: no problem found\n")
     return CLEAN
 
 
 @config_group.command()
 def schema() -> int:
     """Print the JSON Schema of the configuration, or rather of the table `[tool.logshift]`."""
-    click.echo(json.dumps(Config.model_json_schema(), indent=2))
+    tell(config_schema())
     return CLEAN
 
 
 def _as_toml(settings: Settings) -> str:
+    """Return the settings as a ``logshift.toml`` that gives them again."""
+    target = settings.target
     lines = [
-        f"src = {json.dumps(settings.src)}",
-        f"exclude = {json.dumps(settings.exclude)}",
-        f"extend-exclude = {json.dumps(settings.extend_exclude)}",
-        f"respect-gitignore = {json.dumps(settings.respect_gitignore)}",
-        f"keep-channels = {json.dumps(settings.keep_channels)}",
+        f"src = {_toml(settings.src)}",
+        f"exclude = {_toml(settings.exclude)}",
+        f"extend-exclude = {_toml(settings.extend_exclude)}",
+        f"respect-gitignore = {_toml(settings.respect_gitignore)}",
+        f"keep-channels = {_toml(settings.keep_channels)}",
         "",
         "[target]",
-        f"module = {json.dumps(settings.target.module)}",
-        f"class = {json.dumps(settings.target.cls)}",
-        f"import-style = {json.dumps(settings.target.import_style)}",
+        f"module = {_toml(target.module)}",
+        f"class = {_toml(target.cls)}",
+        f"import-style = {_toml(target.import_style)}",
     ]
-    if settings.target.components:
+    if target.components:
         lines += ["", "[target.components]"]
-        lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in settings.target.components]
+        lines += [f"{_toml(key)} = {_toml(value)}" for key, value in target.components]
+    if target.contract != TargetSettings().contract:
+        lines += ["", "[target.contract]"]
+        lines += [
+            f"{name.replace('_', '-')} = {_toml(sorted(value) if isinstance(value, frozenset) else value)}"
+            for name, value in zip(target.contract._fields, target.contract, strict=True)
+        ]
     for legacy in settings.legacy:
-        lines += ["", "[[legacy]]", f"factory = {json.dumps(legacy.factory)}"]
+        lines += ["", "[[legacy]]", f"factory = {_toml(legacy.factory)}"]
         if legacy.channel is not None:
-            lines.append(f"channel = {json.dumps(legacy.channel)}")
+            lines.append(f"channel = {_toml(legacy.channel)}")
         if legacy.methods:
             lines.append("[legacy.methods]")
-            lines += [f"{key} = {json.dumps(value)}" for key, value in legacy.methods]
+            lines += [f"{_toml(key)} = {_toml(value)}" for key, value in legacy.methods]
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """Return a string, a list of strings or a switch as TOML, which takes JSON's spelling but for one character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

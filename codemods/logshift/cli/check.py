@@ -14,7 +14,7 @@ from logshift._record import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import TypeVar
+    from typing import TextIO, TypeVar
 
     T = TypeVar("T")
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from logshift.engine import Analysis
 
 CLEAN, FINDINGS, USAGE, NOT_ANALYSED = range(4)
+INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 #: Runs on fewer files than this show no progress.
 _LONG = 400
 
@@ -74,7 +75,7 @@ def parse_plain(arguments: Sequence[str]) -> CheckArguments | None:
         option = known.get(flag)
         if option is None:
             return None
-        key = flag[2:].replace("-", "_")
+        key = _key(flag)
         if not option.choices and not option.metavar:
             if equals:
                 return None
@@ -84,10 +85,19 @@ def parse_plain(arguments: Sequence[str]) -> CheckArguments | None:
             if not todo:
                 return None
             value = todo.pop(0)
-        if option.choices and value not in option.choices:
-            return None
         values[key] = value
+    for one in OPTIONS:  # of an option that is given twice, the last value counts
+        if one.choices and values.get(_key(one.flag), one.default) not in one.choices:
+            return None
     return CheckArguments(paths=tuple(paths), **values)  # type: ignore[arg-type]
+
+
+def _key(flag: str) -> str:
+    return flag[2:].replace("-", "_")
+
+
+class ReaderGoneError(Exception):
+    """What is told on stdout has no reader any more, as in ``logshift check | head``."""
 
 
 def run(arguments: CheckArguments) -> int:
@@ -103,7 +113,7 @@ def run(arguments: CheckArguments) -> int:
     except NoSuchPathError as error:
         return complain(f"no such file or folder: {error}")
     report_unfinished(settings)
-    sys.stdout.write(_render(analysis, arguments))
+    tell(_render(analysis, arguments))
     return status(analysis, exit_zero=arguments.exit_zero)
 
 
@@ -125,23 +135,41 @@ def status(analysis: Analysis, *, exit_zero: bool = False) -> int:
     return FINDINGS if analysis.findings and not exit_zero else CLEAN
 
 
-def complain(message: str) -> int:
-    """Say on stderr why nothing was done."""
-    sys.stderr.write(f"logshift: {message}\n")
-    return USAGE
+def tell(what: str | bytes) -> None:
+    """Write a result to stdout, if there is one."""
+    stdout: TextIO | None = sys.stdout  # None where the process was started without
+    if stdout is None:
+        return
+    if isinstance(what, bytes):
+        stdout.flush()
+        stdout.buffer.write(what)
+    else:
+        stdout.write(what)
+
+
+def complain(message: str, status: int = USAGE) -> int:
+    """Say on stderr why nothing was done, and return the exit status that says so too."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"logshift: {message}\n")
+    return status
 
 
 def report_unfinished(settings: Settings) -> None:
     """Say on stderr if a migration was cut short; `check` itself changes nothing."""
     if not os.path.exists(os.path.join(settings.root, ".logshift", "open")):
         return
-    from logshift.apply import Journal
+    from logshift.apply import Journal, JournalError
 
     journal = Journal(settings.root)
-    if not journal.is_locked() and (record := journal.cut_short()) is not None:
-        sys.stderr.write(
-            f"logshift: run {record.run} was cut short; `logshift rollback` or the next `logshift migrate` "
-            "puts its files in order\n"
+    try:
+        record = None if journal.is_locked() else journal.cut_short()
+    except JournalError as error:
+        complain(str(error))
+        return
+    if record is not None:
+        complain(
+            f"run {record.run} was cut short; `logshift rollback` or the next `logshift migrate` "
+            "puts its files in order"
         )
 
 
@@ -152,7 +180,7 @@ def progress_over_files(files: tuple[str, ...]) -> Iterable[str]:
 
 def progress(items: Sequence[T], label: str) -> Iterable[T]:
     """Yield the items, with a progress bar on stderr where there are many and somebody is looking."""
-    if len(items) < _LONG or not sys.stderr.isatty():
+    if len(items) < _LONG or sys.stderr is None or not sys.stderr.isatty():
         return items
     import click
 

@@ -1,11 +1,13 @@
 """Which configuration a run gets: the nearest ``logshift.toml`` or ``pyproject.toml`` with a ``[tool.logshift]``.
 
 A TOML parser is loaded only where there is something of ours to read, and then once: what was read is kept,
-compiled, in the user's cache folder, and taken from there while the file has not changed.
+compiled, in the user's cache folder, and taken from there while the file has not changed. The folder is
+``$LOGSHIFT_CACHE_DIR``, else ``logshift`` in ``$XDG_CACHE_HOME`` or ``~/.cache``; it can be deleted at any time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import sys
@@ -21,29 +23,32 @@ if TYPE_CHECKING:
 
 _OWN = "logshift.toml"
 _SHARED = "pyproject.toml"
-_MARKS = (_OWN, _SHARED, ".git", ".hg")
+_MARKS = (_OWN, _SHARED, ".git", ".hg", ".logshift")
 
 
 def settings_for(paths: tuple[str, ...], explicit: str | None = None) -> Settings:
     """Return the settings that hold for `paths`: those of the file nearest to them, or of `explicit`.
+
+    Where no file speaks of logshift, the project is the nearest folder with a mark of one, such as ``.git``; where
+    there is none either, it is the working directory, or the folder that holds the paths if that is elsewhere.
 
     Raises:
         logshift.config.load.ConfigurationError: if that file is not right.
     """
     start = _common_folder(paths)
     if explicit is not None:
-        return _read(os.path.abspath(explicit))
+        return _explicit(os.path.abspath(explicit))
     root = None
     for folder in _upwards(start):
         own = os.path.join(folder, _OWN)
-        if os.path.isfile(own):
-            return _read(own)
         shared = os.path.join(folder, _SHARED)
+        found = _read(own) if os.path.isfile(own) else _read(shared) if _may_speak_of_us(shared) else None
+        if found is not None:
+            return found
         if root is None and any(os.path.exists(os.path.join(folder, mark)) for mark in _MARKS):
             root = folder
-        if _speaks_of_us(shared):
-            return _read(shared)
-    return Settings(root=root or start)
+    here = os.getcwd()
+    return Settings(root=root or (here if start.startswith(here.rstrip(os.sep) + os.sep) else start))
 
 
 def _common_folder(paths: tuple[str, ...]) -> str:
@@ -63,7 +68,8 @@ def _upwards(folder: str) -> list[str]:
     return found
 
 
-def _speaks_of_us(path: str) -> bool:
+def _may_speak_of_us(path: str) -> bool:
+    """Say whether the file may have a ``[tool.logshift]``; the word alone may be a dependency."""
     try:
         with open(path, "rb") as file:
             return b"logshift" in file.read()
@@ -71,14 +77,24 @@ def _speaks_of_us(path: str) -> bool:
         return False
 
 
-def _read(path: str) -> Settings:
-    kept = _kept(path)
-    if kept is not None:
-        return kept
+def _explicit(path: str) -> Settings:
+    settings = _read(path)
+    if settings is None:
+        from logshift.config.load import ConfigurationError, shown
+
+        raise ConfigurationError(f"{shown(path)}: has no table [tool.logshift]")
+    return settings
+
+
+def _read(path: str) -> Settings | None:
+    stamp = _stamp(path)  # before the file is read: what changes meanwhile is read again next time
+    kept = _kept(path, stamp)
+    if kept:
+        return kept[0]
     from logshift.config import load
 
     settings = load.load(path)
-    _keep(path, settings)
+    _keep(path, stamp, settings)
     return settings
 
 
@@ -89,34 +105,51 @@ def _cache_file(path: str) -> str:
     base = os.environ.get("LOGSHIFT_CACHE_DIR") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "logshift"
     )
-    return os.path.join(base, f"config-{zlib.crc32(os.fsencode(path)):08x}.marshal")
+    return os.path.join(base, f"config-{zlib.crc32(os.fsencode(path)):08x}.{sys.implementation.cache_tag}")
 
 
-def _stamp(path: str) -> tuple[Any, ...]:
-    status = os.stat(path)
-    interpreter = sys.implementation.cache_tag
-    return (path, status.st_mtime_ns, status.st_size, status.st_ino, __version__, interpreter)
+def _stamp(path: str) -> tuple[Any, ...] | None:
+    """Return what a copy has to agree with: the file, and the program that read it, its defaults included."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    defaults = zlib.crc32(repr(_plain(Settings())).encode())
+    return (path, status.st_mtime_ns, status.st_size, status.st_ino, __version__, defaults)
 
 
-def _kept(path: str) -> Settings | None:
+def _kept(path: str, stamp: tuple[Any, ...] | None) -> tuple[Settings | None] | None:
+    """Return what is kept of the file, in a tuple of its own since there may be nothing in it for us; or None."""
     try:
         with open(_cache_file(path), "rb") as file:
-            stamp, values = marshal.loads(file.read())  # noqa: S302 - the user's own cache folder
-        return _restore(values) if stamp == _stamp(path) else None
-    except (OSError, ValueError, EOFError, TypeError):
+            checksum, data = file.read(4), file.read()
+    except OSError:
         return None
+    if zlib.crc32(data).to_bytes(4, "big") != checksum:
+        return None  # marshal is not made for what it has not written itself
+    try:
+        held, values = marshal.loads(data)  # noqa: S302 - the user's own cache folder
+    except (ValueError, EOFError, TypeError):  # whole, but nothing of ours
+        return None
+    if stamp is None or held != stamp:
+        return None
+    return (None if values is None else _restore(values),)
 
 
-def _keep(path: str, settings: Settings) -> None:
+def _keep(path: str, stamp: tuple[Any, ...] | None, settings: Settings | None) -> None:
+    if stamp is None:
+        return
     target = _cache_file(path)
     temporary = f"{target}.{os.getpid()}"
+    data = marshal.dumps((stamp, None if settings is None else _plain(settings)))
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(temporary, "wb") as file:
-            file.write(marshal.dumps((_stamp(path), _plain(settings))))
+            file.write(zlib.crc32(data).to_bytes(4, "big") + data)
         os.replace(temporary, target)
-    except OSError:
-        return  # a read-only home: the file is read again next time
+    except OSError:  # a read-only home, a full disk: the file is read again next time
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def _plain(value: object) -> Any:

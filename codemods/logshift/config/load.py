@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import keyword
 import os
 import re
@@ -103,7 +104,7 @@ class LegacyTable(_Table):
 
 
 class Config(_Table):
-    """``[tool.logshift]``."""
+    """What logshift looks at, and what it keeps."""
 
     src: list[str] = Field(default=["src", "."], description="Folders that modules are imported from.")
     exclude: list[str] = Field(
@@ -119,17 +120,19 @@ class Config(_Table):
     legacy: list[LegacyTable] = Field(default=[], description="Helper classes and wrapper functions to migrate.")
 
 
-def load(path: str) -> Settings:
-    """Return the settings in the file at `path`.
+def load(path: str) -> Settings | None:
+    """Return the settings in the file at `path`; None for a ``pyproject.toml`` without a ``[tool.logshift]``.
 
     Raises:
         ConfigurationError: if the file cannot be read, is not TOML, or says something it may not.
     """
     data, text, document = _read(path)
-    prefix: tuple[str, ...] = () if os.path.basename(path) != "pyproject.toml" else ("tool", "logshift")
+    prefix = ("tool", "logshift") if os.path.basename(path) == "pyproject.toml" else ()
     table: Any = document
     for key in prefix:
-        table = table.get(key, {}) if isinstance(table, dict) else {}
+        if not isinstance(table, dict) or key not in table:
+            return None
+        table = table[key]
     try:
         config = Config.model_validate(table)
     except ValidationError as error:
@@ -139,21 +142,29 @@ def load(path: str) -> Settings:
     return _settings(config, path, hashlib.sha256(data).hexdigest()[:16])
 
 
+def config_schema() -> str:
+    """Return the JSON Schema of ``[tool.logshift]``, as text."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    return json.dumps(schema, indent=2) + "\n"
+
+
 def _read(path: str) -> tuple[bytes, str, dict[str, Any]]:
     try:
         data = Path(path).read_bytes()
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # Windows editors begin a file with a byte order mark
         return data, text, tomllib.loads(text)
     except OSError as error:
-        raise ConfigurationError(f"{_shown(path)}: cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"{shown(path)}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{_shown(path)}:{line}: not UTF-8, which TOML has to be") from None
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise ConfigurationError(f"{shown(path)}:{line}:{column}: not UTF-8, which TOML has to be") from None
     except tomllib.TOMLDecodeError as error:
-        at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        place = f":{at.group(1)}:{at.group(2)}" if at else ""
-        reason = re.sub(r" \(at .*\)$", "", str(error))
-        raise ConfigurationError(f"{_shown(path)}{place}: not valid TOML: {reason}") from None
+        reason, _, at = str(error).rpartition(" (at ")
+        found = re.fullmatch(r"line (\d+), column (\d+)\)", at)
+        end = (text.count("\n") + 1, len(text) - text.rfind("\n"))
+        line, column = map(int, found.groups()) if found else end
+        raise ConfigurationError(f"{shown(path)}:{line}:{column}: not valid TOML: {reason}") from None
 
 
 def _settings(config: Config, path: str, digest: str) -> Settings:
@@ -192,13 +203,15 @@ def _settings(config: Config, path: str, digest: str) -> Settings:
 def _problem(path: str, known: dict[Any, Any], prefix: tuple[str, ...], detail: Any) -> str:
     location = _location(detail)
     line, column = _nearest(known, prefix + location)
-    key = ".".join(str(part) for part in location)
-    where = f"{_shown(path)}:{line}:{column}"
+    key = ".".join(str(part) for part in location) or ".".join(prefix)
+    where = f"{shown(path)}:{line}:{column}"
     if detail["type"] == "extra_forbidden":
         near = _suggestion(location)
         return f"{where}: unknown key `{key}`" + (f"; did you mean `{near}`?" if near else "")
     if detail["type"] == "missing":
         return f"{where}: `{key}` is missing"
+    if detail["type"] in ("model_type", "dict_type"):
+        return f"{where}: `{key}`: must be a table"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{where}: `{key}`: {message[0].lower()}{message[1:]}"
 
@@ -227,6 +240,7 @@ def _suggestion(location: tuple[Any, ...]) -> str | None:
     return near[0] if near else None
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
+    """Return `path` as people read it: relative where it is below the working directory."""
     relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
+    return path if relative.split(os.sep, 1)[0] == os.pardir else relative

@@ -7,6 +7,7 @@ Version 1 only grows: a field is never removed or given another meaning under th
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,8 +29,8 @@ class _Model(BaseModel):
 class ToolModel(_Model):
     """Which tool wrote the report."""
 
-    name: Literal["logshift"] = "logshift"
-    version: str = __version__
+    name: Literal["logshift"]
+    version: str
 
 
 class FindingModel(_Model):
@@ -69,11 +70,11 @@ class FileModel(_Model):
 
 
 class NotAnalysedModel(_Model):
-    """A file that could not be read as Python."""
+    """A file that could not be read, or not as Python; or a folder that could not be listed."""
 
     path: str
-    line: int
-    column: int
+    line: int = Field(ge=1)
+    column: int = Field(ge=1)
     message: str
 
 
@@ -86,11 +87,11 @@ class TotalsModel(_Model):
     compliance: float = Field(description="100 × compliant_bindings / bindings, in percent; 100 where there are none.")
     configuration_bindings: int
     findings: int
-    files_checked: int
+    files_checked: int = Field(description="Files that were analysed; those that were not are counted apart.")
     files_not_analysed: int
-    excluded_by_pattern: int
-    excluded_by_git: int
-    generated: int
+    excluded_by_pattern: int = Field(description="Files and folders that `exclude` leaves out; a folder is one.")
+    excluded_by_git: int = Field(description="Files and folders that git ignores; a folder is one.")
+    generated: int = Field(description="Files that speak of loggers and were left out because a program wrote them.")
 
 
 class KeptModel(_Model):
@@ -126,21 +127,23 @@ class MigrationModel(_Model):
 
 
 class Report(_Model):
-    """What `--output-format json` prints."""
+    """What `--output-format json` prints. Of `migrate`, all but `migration` says how it was before."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    tool: ToolModel = ToolModel()
+    schema_version: Literal[1]
+    tool: ToolModel
     command: Literal["check", "migrate"]
     totals: TotalsModel
-    findings: list[FindingModel]
-    files: list[FileModel]
+    findings: list[FindingModel] = Field(description="In order of file and place.")
+    files: list[FileModel] = Field(description="The files that make loggers.")
     not_analysed: list[NotAnalysedModel]
-    migration: MigrationModel | None = None
+    migration: MigrationModel | None = Field(description="Of `migrate` alone.")
 
 
 def report(analysis: Analysis, migration: Migration | None = None, run: str | None = None) -> Report:
     """Return the report on an analysis and, where there was one, on the migration that followed it."""
     return Report(
+        schema_version=SCHEMA_VERSION,
+        tool=ToolModel(name="logshift", version=__version__),
         command="check" if migration is None else "migrate",
         totals=_totals(analysis),
         findings=[
@@ -169,8 +172,14 @@ def report(analysis: Analysis, migration: Migration | None = None, run: str | No
 
 
 def render(analysis: Analysis, migration: Migration | None = None, run: str | None = None) -> str:
-    """Return the report as text."""
-    return report(analysis, migration, run).model_dump_json(indent=2) + "\n"
+    """Return the report as text: ASCII alone, so that it is JSON in whatever encoding it is written."""
+    return json.dumps(report(analysis, migration, run).model_dump(mode="json"), indent=2) + "\n"
+
+
+def schema() -> str:
+    """Return the JSON Schema of the report, as text."""
+    described = Report.model_json_schema(mode="serialization")
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **described}, indent=2) + "\n"
 
 
 def _totals(analysis: Analysis) -> TotalsModel:

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from logshift.engine import shown
-from logshift.migrate import Migration, Outcome, diff
+from logshift.migrate import Migration, Outcome
 from logshift.model import Reason
 from logshift.prove import PROOFS
 from logshift.reasons import EXPLANATIONS
 from logshift.report.style import Style
-from logshift.report.text import columns
+from logshift.report.text import below_common_folder, columns, unanalysed_line
 from logshift.source import Source
 
 
@@ -20,6 +20,7 @@ def render(migration: Migration, style: Style, *, run: str | None) -> str:
     lines = _table(migration, style) if migration.changed else []
     lines += _kept(migration, style)
     lines += _notes(migration)
+    lines += [unanalysed_line(one, style) for one in migration.analysis.unanalysed]
     if lines:
         lines.append("")
     lines += _proofs(migration, style)
@@ -27,27 +28,21 @@ def render(migration: Migration, style: Style, *, run: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_diff(migration: Migration) -> str:
-    """Return what `migrate --diff` prints: a patch that git and patch can apply."""
-    return "".join(diff(outcome, shown(outcome.path)) for outcome in migration.changed)
-
-
 def _table(migration: Migration, style: Style) -> list[str]:
     cls = migration.analysis.target.cls
-    rows = [["file", "logger", "moved", "edits"]]
-    rows += [
+    files, names = below_common_folder([shown(outcome.path) for outcome in migration.changed])
+    rows = [
         [
-            shown(outcome.path),
+            name,
             f'{cls}("{outcome.plan.component}")',
             str(len(outcome.plan.moved)),
             str(len(outcome.plan.edits)),
         ]
-        for outcome in migration.changed
+        for name, outcome in zip(names, migration.changed, strict=True)
     ]
     edits = sum(len(outcome.plan.edits) for outcome in migration.changed)
-    rows.append([f"{len(migration.changed)} files", "", str(migration.moved), str(edits)])
-    lines = columns(rows)
-    return [style.strong(lines[0]), *lines[1:-1], style.strong(lines[-1])]
+    rows.append([_files(len(migration.changed)), "", str(migration.moved), str(edits)])
+    return columns([files, "logger", "moved", "edits"], rows, style)
 
 
 def _kept(migration: Migration, style: Style) -> list[str]:
@@ -87,7 +82,8 @@ def _proofs(migration: Migration, style: Style) -> list[str]:
 def _result(migration: Migration, style: Style, run: str | None) -> list[str]:
     if not migration.changed:
         return [style.green("Nothing to do.") if not migration.outcomes else "Nothing was written."]
-    lines = [style.green(f"{migration.moved} loggers moved in {_files(len(migration.changed))}.")]
+    moved = f"{migration.moved} logger{'' if migration.moved == 1 else 's'} moved"
+    lines = [style.green(f"{moved} in {_files(len(migration.changed))}.")]
     if run is not None:
         lines.append(style.dim(f"Hint: `logshift rollback {run}` restores every byte."))
     return lines

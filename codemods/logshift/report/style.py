@@ -21,13 +21,13 @@ class Style:
         self.colour = colour
 
     @classmethod
-    def for_stream(cls, stream: TextIO) -> Style:
-        """Return the style for a stream: colour on a terminal, unless the environment says otherwise."""
+    def for_stream(cls, stream: TextIO | None) -> Style:
+        """Return the style for a stream, if there is one: colour on a terminal, unless the environment objects."""
         if os.environ.get("NO_COLOR"):
             return cls(colour=False)
         if os.environ.get("FORCE_COLOR"):
             return cls(colour=True)
-        return cls(colour=stream.isatty() and os.environ.get("TERM") != "dumb")
+        return cls(colour=stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb")
 
     def _wrap(self, text: str, code: str) -> str:
         return f"\033[{code}m{text}\033[0m" if self.colour and text else text

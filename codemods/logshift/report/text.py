@@ -5,13 +5,34 @@ from __future__ import annotations
 from logshift.engine import Analysis, shown
 from logshift.model import Applicability, Finding, Unanalysed
 from logshift.report.style import Style
-from logshift.report.summary import KINDS, Counts, configuring, count, count_file
+from logshift.report.summary import (
+    HELPER,
+    KINDS,
+    STDLIB,
+    STRUCTLOG,
+    STRUCTLOG_COMPUTED,
+    STRUCTLOG_LITERAL,
+    STRUCTLOG_MODULE,
+    Counts,
+    configuring,
+    count,
+    count_file,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TABLE_ROWS = 40
+#: What a column of loggers is headed with; the full names of the kinds would fill a screen.
+_HEADS = {
+    STDLIB: "logging.\ngetLogger",
+    STRUCTLOG: "structlog\n()",
+    STRUCTLOG_MODULE: "structlog\n(__name__)",
+    STRUCTLOG_LITERAL: 'structlog\n("…")',
+    STRUCTLOG_COMPUTED: "structlog\n(…)",
+    HELPER: "helper",
+}
 
 
 def render(analysis: Analysis, style: Style, *, statistics: bool) -> str:
@@ -47,36 +68,54 @@ def table(analysis: Analysis, total: Counts, style: Style, *, rows: int | None) 
     counted = [(file, count_file(file, analysis)) for file in analysis.files]
     counted = [(file, counts) for file, counts in counted if counts.legacy]
     used = [index for index, number in enumerate(total.kinds) if number]
-    head = ["file", "component", *(KINDS[index] for index in used), "legacy"]
+    files, names = below_common_folder([shown(file.facts.path) for file, _ in counted[:rows]])
+    head = [files, "component", *(_HEADS[KINDS[index]] for index in used), "legacy"]
     body = [
         [
-            shown(file.facts.path),
+            name,
             analysis.project.component(file.facts.path),
             *(str(counts.kinds[index] or "·") for index in used),
             str(counts.legacy),
         ]
-        for file, counts in counted[:rows]
+        for name, (file, counts) in zip(names, counted, strict=False)
     ]
-    foot = [f"{len(counted)} files", "", *(str(total.kinds[index]) for index in used), str(total.legacy)]
+    foot = [_number(len(counted), "file"), "", *(str(total.kinds[index]) for index in used), str(total.legacy)]
+    lines = columns(head, [*body, foot], style)
     left_out = len(counted) - len(body)
-    lines = columns([head, *body, foot])
-    lines[0] = style.strong(lines[0])
-    lines[-1] = style.strong(lines[-1])
     if left_out:
-        lines.insert(-1, f"… and {left_out} more files (--statistics shows all)")
+        lines.insert(-1, f"… and {_number(left_out, 'more file')} (--statistics shows all)")
     return lines
 
 
-def columns(rows: list[list[str]]) -> list[str]:
-    """Return the rows as aligned text: the first two columns to the left, figures to the right."""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    return [
+def below_common_folder(paths: list[str]) -> tuple[str, list[str]]:
+    """Return the head of a column of files, and the files as they are called below their common folder."""
+    folders = [path.split("/")[:-1] for path in paths]
+    depth = 0
+    while len(paths) > 1 and len({tuple(parts[: depth + 1]) for parts in folders}) == 1 and depth < len(folders[0]):
+        depth += 1
+    common = "/".join(folders[0][:depth]) if paths else ""
+    if not common:
+        return "file", paths
+    return f"file\n(below {common})", [path[len(common) + 1 :] for path in paths]
+
+
+def columns(head: list[str], rows: list[list[str]], style: Style) -> list[str]:
+    """Return aligned text: the first two columns to the left, figures to the right, head and last row strong.
+
+    A cell of the head may have two lines.
+    """
+    lines = max(cell.count("\n") for cell in head) + 1
+    heads = [cell.rjust(len(cell) + lines - 1 - cell.count("\n"), "\n").split("\n") for cell in head]
+    table = [[cell[line] for cell in heads] for line in range(lines)] + rows
+    widths = [max(len(row[index]) for row in table) for index in range(len(head))]
+    told = [
         "  ".join(
             cell.ljust(width) if index < 2 else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in rows
+        for row in table
     ]
+    return [*map(style.strong, told[:lines]), *told[lines:-1], style.strong(told[-1])]
 
 
 def summary(analysis: Analysis, total: Counts, style: Style) -> list[str]:

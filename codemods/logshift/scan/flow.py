@@ -12,14 +12,19 @@ from collections.abc import Iterable
 
 from logshift.scan.tree import Definition
 
+#: Stands for "not bound yet".
+UNBOUND = ast.Pass()
+
 State = frozenset[ast.AST] | None  # the nodes that define the name; None where no code gets
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 def reaching(body: list[ast.stmt], name: str, definitions: Iterable[Definition]) -> dict[ast.Name, frozenset[ast.AST]]:
-    """Return for each read of `name` the nodes of the definitions that may reach it."""
-    walk = _Flow(name, {definition.node for definition in definitions})
-    walk.suite(body, frozenset())
+    """Return for each read of `name` the nodes of the definitions that may reach it, `UNBOUND` for none."""
+    known = list(definitions)
+    given = frozenset(one.node for one in known if one.kind == Definition.PARAMETER)
+    walk = _Flow(name, {definition.node for definition in known})
+    walk.suite(body, given or frozenset({UNBOUND}))
     return walk.reads
 
 
@@ -122,7 +127,7 @@ class _Flow:
                 todo.extend(ast.iter_child_nodes(current))
         deleted = any(isinstance(one, ast.Name) and isinstance(one.ctx, ast.Del) for one in made)
         if deleted:
-            return frozenset()
+            return frozenset({UNBOUND})
         return frozenset(made) if made else state
 
 

@@ -101,6 +101,7 @@ class Tree:
         self.attributes: list[ast.Attribute] = []  # reads
         self.attribute_stores: list[tuple[ast.Attribute, ast.expr | None, ScopeNode]] = []
         self.calls: list[ast.Call] = []
+        self.walruses: list[ast.NamedExpr] = []
         self.suites: dict[ast.stmt, tuple[list[ast.stmt], int]] = {}
         self.guarded: set[ast.stmt] = set()  # in a try with an ImportError handler, or under TYPE_CHECKING
         self.strings: list[ast.Constant] = []
@@ -239,6 +240,7 @@ class _Reader:
         holder = scope
         while holder.kind is ScopeKind.COMPREHENSION and holder.parent is not None:
             holder = holder.parent
+        self.tree.walruses.append(node)
         self.tree.parents[node.target] = node
         self.tree.scope_of[node.target] = scope
         self._define(node.target.id, Definition(Definition.VALUE, node.target, holder, node.value))

@@ -1,0 +1,128 @@
+"""`migrate --diff` prints a patch; applied by git it gives byte by byte what `migrate` writes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLAIN = "import logging\n\nlogger = logging.getLogger(__name__)\n\n\ndef run(n):\n    logger.info('run %d', n)\n"
+LEGACY = Path(__file__).parents[3] / "fixtures" / "legacy"
+
+FILES = {
+    "plain.py": PLAIN,
+    "crlf.py": PLAIN.replace("\n", "\r\n"),
+    "mixed.py": PLAIN.replace("\n", "\r\n", 3),
+    "no_end.py": PLAIN.rstrip("\n"),
+    "crlf_no_end.py": PLAIN.replace("\n", "\r\n").rstrip("\r\n"),
+    "cr.py": PLAIN.replace("\n", "\r"),
+    "bom.py": b"\xef\xbb\xbf" + PLAIN.encode(),
+    "latin.py": ("# coding: latin-1\n" + PLAIN.replace("run %d", "caf\xe9 %d")).encode("latin-1"),
+    "sjis.py": ("# coding: shift_jis\n" + PLAIN.replace("run %d", "\u8868 %d")).encode("shift_jis"),
+    "feed.py": PLAIN.replace("\n\n\n", "\n\f\n\n"),
+    "separators.py": PLAIN.replace("run %d", "a\x0b\x1c\x85\u2028 %d"),
+    "one_line.py": "import logging; logger = logging.getLogger('x'); logger.info('a')",
+    "empty.py": "",
+    "deep/er/plain.py": PLAIN,
+    "with space.py": PLAIN,
+    "caf\u00e9.py": PLAIN,
+    "qu'ote.py": PLAIN,
+}
+STRANGE = {
+    'qu"ote.py': PLAIN,
+    "tab\t.py": PLAIN,
+    "new\nline.py": PLAIN,
+    "back\\slash.py": PLAIN,
+    os.fsdecode(b"caf\xe9 .py"): PLAIN,
+}
+
+
+@pytest.fixture
+def git():
+    """Run git in a folder, with nobody's configuration."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    hermetic = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "HOME": os.devnull}
+
+    def run(folder, *arguments, text=None):
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | hermetic
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, input=text, capture_output=True, env=environment, check=False
+        )
+
+    return run
+
+
+def contents(root):
+    paths = [path for path in root.rglob("*") if path.is_file() and not {".git", ".logshift"} & set(path.parts)]
+    return {os.fspath(path.relative_to(root)): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def both_ways(start, git, tmp_path_factory):
+    """Return what a patch makes of a project, and what `migrate` makes of it."""
+
+    def run(root, *paths, within="."):
+        copy = tmp_path_factory.mktemp("copy") / "project"
+        shutil.copytree(root, copy)
+        before = contents(root)
+        patch, err = start("migrate", "--diff", *paths, cwd=root / within).communicate(timeout=120)
+        assert contents(root) == before, "a diff writes nothing"
+        assert b"Traceback" not in err
+        assert patch
+        git(copy, "init", "-q")
+        done = git(copy / within, "apply", "-", text=patch)
+        assert done.returncode == 0, (done.stderr, patch)
+        start("migrate", *paths, cwd=root / within).communicate(timeout=120)
+        assert contents(root) != before
+        return contents(copy), contents(root)
+
+    return run
+
+
+def test_patch_gives_the_bytes_that_migrate_writes(project, both_ways):
+    by_patch, by_migrate = both_ways(project(FILES))
+    assert [name for name in by_migrate if by_patch[name] != by_migrate[name]] == []
+    assert [name for name, data in by_migrate.items() if name.endswith(".py") and b"Universal" not in data] == [
+        "empty.py"
+    ]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="such names cannot be there")
+@pytest.mark.parametrize("name", STRANGE)
+def test_patch_may_be_of_files_with_strange_names(project, both_ways, name):
+    by_patch, by_migrate = both_ways(project({name: STRANGE[name]}))
+    assert by_patch == by_migrate
+
+
+def test_patch_made_in_a_folder_is_applied_there(project, both_ways):
+    by_patch, by_migrate = both_ways(project({"a/b/c.py": PLAIN, "d.py": PLAIN}), within="a")
+    assert by_patch == by_migrate
+    assert by_migrate["d.py"] == PLAIN.encode()
+
+
+def test_patch_of_the_legacy_application_gives_what_migrate_writes(project, both_ways):
+    root = project({})
+    shutil.copytree(LEGACY, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".logshift"))
+    by_patch, by_migrate = both_ways(root)
+    assert by_patch == by_migrate
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="patch is not installed")
+def test_patch_is_one_for_the_program_of_that_name(project, start, tmp_path_factory):
+    root = project({name: FILES[name] for name in ("plain.py", "no_end.py", "latin.py", "feed.py", "with space.py")})
+    copy = tmp_path_factory.mktemp("copy") / "project"
+    shutil.copytree(root, copy)
+    patch, _ = start("migrate", "--diff", cwd=root).communicate(timeout=60)
+    subprocess.run(["patch", "-p1", "--quiet", "--binary"], cwd=copy, input=patch, check=True)
+    start("migrate", cwd=root).communicate(timeout=60)
+    assert contents(copy) == contents(root)
+
+
+def test_diff_of_nothing_is_empty(project, logshift):
+    project({"a.py": "x = 1\n"})
+    assert logshift("migrate", "--diff") == (0, "", "")

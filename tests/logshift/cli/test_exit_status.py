@@ -1,0 +1,145 @@
+"""0: nothing to do. 1: findings are left. 2: the command or the configuration is wrong. 3: not all was analysed."""
+
+from __future__ import annotations
+
+import pytest
+
+from logshift.cli import app
+
+TABLE = [
+    # the command; the sources there are; the exit status
+    ("check", "clean", 0),
+    ("check", "movable", 1),
+    ("check", "manual", 1),
+    ("check", "broken", 3),
+    ("check", "movable broken", 3),
+    ("check --exit-zero", "movable manual", 0),
+    ("check --exit-zero", "movable broken", 3),
+    ("check --statistics", "movable", 1),
+    ("check --output-format json", "clean", 0),
+    ("check --output-format json", "movable", 1),
+    ("check --output-format json", "broken", 3),
+    ("check movable.py", "movable broken", 1),
+    ("check clean.py", "clean movable", 0),
+    ("check nowhere.py", "clean", 2),
+    ("check clean.py nowhere", "clean", 2),
+    ("check --output-format xml", "clean", 2),
+    ("check --output-format", "clean", 2),
+    ("check --statistics=yes", "clean", 2),
+    ("check --no-such-option", "clean", 2),
+    ("check --config nowhere.toml", "clean", 2),
+    ("check --config bad.toml", "clean", 2),
+    ("migrate", "clean", 0),
+    ("migrate", "movable", 0),
+    ("migrate", "manual", 1),
+    ("migrate", "movable manual", 1),
+    ("migrate", "broken", 3),
+    ("migrate", "movable broken", 3),
+    ("migrate --output-format json", "movable", 0),
+    ("migrate --output-format json", "movable manual", 1),
+    ("migrate --unsafe-fixes", "movable", 0),
+    ("migrate --diff", "clean", 0),
+    ("migrate --diff", "movable", 1),
+    ("migrate --diff", "manual", 1),
+    ("migrate --diff", "movable broken", 3),
+    ("migrate --diff --output-format json", "movable", 1),
+    ("migrate nowhere.py", "clean", 2),
+    ("migrate --diff nowhere.py", "clean", 2),
+    ("migrate --no-such-option", "clean", 2),
+    ("migrate --config bad.toml", "movable", 2),
+    ("rollback", "clean", 0),
+    ("rollback nowhere.py", "clean", 2),
+    ("rollback --config bad.toml", "clean", 2),
+    ("runs", "clean", 0),
+    ("runs --output-format json", "clean", 0),
+    ("runs extra", "clean", 2),
+    ("explain movable.py", "movable", 0),
+    ("explain movable.py:3", "movable", 0),
+    ("explain clean.py", "clean", 0),
+    ("explain broken.py", "broken", 3),
+    ("explain nowhere.py", "clean", 2),
+    ("explain nowhere.py:3", "clean", 2),
+    ("explain", "clean", 2),
+    ("rules", "clean", 0),
+    ("rules --output-format json", "clean", 0),
+    ("rule LS101", "clean", 0),
+    ("rule stdlib-logger", "clean", 0),
+    ("rule LS999", "clean", 2),
+    ("rule", "clean", 2),
+    ("config show", "clean", 0),
+    ("config show --config bad.toml", "clean", 2),
+    ("config validate", "clean", 0),
+    ("config validate good.toml", "clean", 0),
+    ("config validate bad.toml", "clean", 2),
+    ("config validate nowhere.toml", "clean", 2),
+    ("config schema", "clean", 0),
+    ("config", "clean", 2),
+    ("config nonsense", "clean", 2),
+    ("", "clean", 2),
+    ("--no-such-option", "clean", 2),
+    ("nonsense", "clean", 2),
+    ("--version", "clean", 0),
+    ("--help", "clean", 0),
+    ("-h", "clean", 0),
+    ("check --help", "clean", 0),
+    ("config --help", "clean", 0),
+]
+
+
+@pytest.mark.parametrize(("command", "kinds", "status"), TABLE, ids=[f"{one[0]} [{one[1]}]" for one in TABLE])
+def test_exit_status(project, logshift, sources, command, kinds, status):
+    project({f"{kind}.py": sources[kind] for kind in kinds.split()} | {"good.toml": "", "bad.toml": "x = 1\n"})
+    told = logshift(*command.split())
+    assert told.status == status, told
+    assert "Traceback" not in told.err
+    if status == 2 and command not in ("config validate bad.toml", "config validate nowhere.toml"):
+        assert told.out == ""
+        assert told.err
+
+
+def test_every_command_is_in_the_table():
+    commands = {name for name in app.main.commands if name != "config"}
+    commands |= {f"config {name}" for name in app.config_group.commands}
+    for command in commands:
+        assert {0, 2} & {status for line, _, status in TABLE if line.startswith(command)}, command
+
+
+def test_configuration_that_is_wrong_stops_every_command_that_needs_one(project, logshift, sources):
+    project({"movable.py": sources["movable"], "logshift.toml": "srcs = []\n"})
+    for command in ("check", "migrate", "migrate --diff", "rollback", "runs", "explain movable.py", "config show"):
+        told = logshift(*command.split())
+        assert (told.status, told.out) == (2, "")
+        assert told.err == "logshift.toml:1:1: unknown key `srcs`; did you mean `src`?\n"
+    told = logshift("config", "validate")
+    assert (told.status, told.err) == (2, "")
+    assert told.out == "logshift.toml:1:1: unknown key `srcs`; did you mean `src`?\n"
+
+
+def test_process_ends_with_the_status(project, process, sources):
+    project({f"{kind}.py": source for kind, source in sources.items()})
+    commands = [("check", "clean.py"), ("check", "movable.py"), ("check", "nowhere.py"), ("check",), ("runs",)]
+    assert [process(*command).status for command in commands] == [0, 1, 2, 3, 0]
+
+
+def test_defect_is_not_taken_for_findings(project, logshift, monkeypatch):
+    from logshift import engine
+
+    def broken(*_, **__):
+        raise RuntimeError("unheard of")
+
+    project({})
+    monkeypatch.setattr(engine, "analyse", broken)
+    told = logshift("check")
+    assert (told.status, told.out) == (2, "")
+    assert "RuntimeError: unheard of" in told.err
+    assert told.err.endswith("logshift: this is a defect of logshift; please report it\n")
+
+
+def test_files_that_can_be_analysed_are_migrated_beside_those_that_cannot(project, logshift, sources):
+    root = project({"movable.py": sources["movable"], "broken.py": sources["broken"], "bytes.py": b"logging.\xff\n"})
+    told = logshift("migrate")
+    assert told.status == 3
+    assert "UniversalFrameworkLogger" in (root / "movable.py").read_text()
+    assert "broken.py:3:27 not analysed syntax error: '(' was never closed" in told.out
+    assert "bytes.py:1:9 not analysed byte 0xff is not valid utf-8" in told.out
+    assert "1 logger moved in 1 file." in told.out

@@ -1,0 +1,277 @@
+"""What is known of a project as a whole: components, who refers to whom, import cycles, two ways of events."""
+
+from __future__ import annotations
+
+import pytest
+
+LEGACY = "import logging\n\nlog = logging.getLogger(__name__)\n"
+HOUSE = "universal_framework.observability.unified_logger"
+
+
+def components(project) -> dict[str, str]:
+    return {outcome.path: outcome.plan.component for outcome in project.migrate().outcomes}
+
+
+def test_the_component_is_the_files_stem_and_a_packages_name(project) -> None:
+    project.write({"app/orders.py": LEGACY, "app/shop/__init__.py": LEGACY, "app/shop/cart.py": LEGACY})
+
+    assert components(project) == {
+        "app/orders.py": "orders",
+        "app/shop/__init__.py": "shop",
+        "app/shop/cart.py": "cart",
+    }
+
+
+def test_on_collision_the_component_is_the_shortest_suffix_that_is_unique(project) -> None:
+    project.write(
+        {
+            "app/a/__init__.py": "",
+            "app/a/utils.py": LEGACY,
+            "app/b/__init__.py": "",
+            "app/b/utils.py": LEGACY,
+            "app/utils.py": LEGACY,
+            "app/quiet/__init__.py": "",
+            "app/quiet/orders.py": "x = 1\n",
+            "app/orders.py": LEGACY,
+        }
+    )
+
+    found = components(project)
+    assert found["app/a/utils.py"] == "a.utils"
+    assert found["app/b/utils.py"] == "b.utils"
+    assert found["app/utils.py"] == "app.utils"
+    assert found["app/orders.py"] == "orders", "a namesake that does not log takes no name"
+
+
+def test_a_component_does_not_depend_on_which_files_are_named(project) -> None:
+    project.write(
+        {"app/a/__init__.py": "", "app/a/utils.py": LEGACY, "app/b/__init__.py": "", "app/b/utils.py": LEGACY}
+    )
+
+    (alone,) = project.migrate("app/a/utils.py").outcomes
+    assert alone.plan.component == "a.utils"
+
+
+@pytest.mark.parametrize("pattern", ["app/orders.py", "app/ord*.py", "**/orders.py"])
+def test_a_component_can_be_configured_by_path_or_glob(project, pattern: str) -> None:
+    config = f'[tool.logshift.target.components]\n"{pattern}" = "shop_orders"\n'
+    project.write({"app/orders.py": LEGACY, "app/other.py": LEGACY}, config)
+
+    assert components(project) == {"app/orders.py": "shop_orders", "app/other.py": "other"}
+
+
+def test_a_configured_component_is_not_given_to_another_file(project) -> None:
+    project.write(
+        {"app/orders.py": LEGACY, "app/other.py": LEGACY},
+        '[tool.logshift.target.components]\n"app/other.py" = "orders"\n',
+    )
+
+    assert components(project) == {"app/orders.py": "app.orders", "app/other.py": "orders"}
+
+
+def test_a_quote_in_a_component_does_not_break_the_literal(project) -> None:
+    project.write({"app/mod.py": LEGACY}, '[tool.logshift.target.components]\n"app/mod.py" = \'a"b\\c\'\n')
+
+    assert """UniversalFrameworkLogger('a"b\\\\c')""" in project.after().decode()
+
+
+@pytest.mark.parametrize(
+    ("other", "is_mentioned"),
+    [
+        ("from app.mod import audit\n", True),
+        ("from .mod import audit\n", True),
+        ("from .mod import (\n    logger,\n    audit as a,\n)\n", True),
+        ("from app import mod\nmod.audit.info('x')\n", True),
+        ("import app.mod\napp.mod.audit.info('x')\n", True),
+        ("import app.mod as m\nm.audit.info('x')\n", True),
+        ("from . import mod as m\nprint(m.audit)\n", True),
+        ("from .mod import *\n", True),
+        ("import mock\nmock.patch('app.mod.audit')\n", True),
+        ("import mock\nmock.patch('app.mod.audit.info')\n", True),
+        ("import app.mod\n\n\ndef t(monkeypatch):\n    monkeypatch.setattr(app.mod, 'audit', None)\n", True),
+        ("from app.mod import logger\naudit = logger\n", False),
+        ("from app.model import audit\n", False),
+        ("from lib.mod import audit\n", False),
+        ("mod = object()\nmod.audit.info('x')\n", False),
+        ("TEXT = 'the mod audit of app.mod.auditors'\n", False),
+        ("# from app.mod import audit\n", False),
+        ("from app.mod import audit !\n", False),
+    ],
+)
+def test_a_module_level_name_stays_where_another_file_refers_to_it(project, other: str, is_mentioned: bool) -> None:
+    text = (
+        'import structlog\n\nlogger = structlog.get_logger()\naudit = structlog.get_logger("audit")\naudit.info("x")\n'
+    )
+    project.write({"app/mod.py": text, "app/other.py": other})
+
+    after = project.after().decode()
+    assert ('audit = logger.bind(channel="audit")' in after) == is_mentioned
+    assert ('logger.info("x", channel="audit")' in after) != is_mentioned
+
+
+def test_a_name_of_a_package_is_found_through_a_relative_import(project) -> None:
+    text = 'import structlog\n\nlogger = structlog.get_logger()\naudit = structlog.get_logger("audit")\n'
+    project.write({"app/__init__.py": text, "app/other.py": "from . import audit\n"})
+
+    assert b'audit = logger.bind(channel="audit")' in project.after("app/__init__.py")
+
+
+TARGET = '[tool.logshift.target]\nmodule = "app.log.house"\nclass = "House"\n'
+
+
+def test_a_new_import_cycle_is_refused_and_explained(project) -> None:
+    project.write(
+        {
+            "app/log/__init__.py": "",
+            "app/log/house.py": "from app.settings import LEVEL\n\n\nclass House: ...\n",
+            "app/settings.py": f"{LEGACY}\nLEVEL = 1\n",
+            "app/free.py": LEGACY,
+        },
+        TARGET,
+    )
+
+    outcomes = {outcome.path: outcome for outcome in project.migrate().outcomes}
+    assert outcomes["app/free.py"].after is not None
+    assert outcomes["app/settings.py"].after is None
+    (kept,) = outcomes["app/settings.py"].kept
+    assert str(kept.reason) == "import-cycle"
+    assert "app.settings imports app.log.house imports app.settings" in kept.detail
+
+
+@pytest.mark.parametrize(
+    ("house", "package", "is_cycle"),
+    [
+        ("from app import settings\n", "", True),
+        ("from app.helpers import x\n", "", True),
+        ("", "from app.settings import LEVEL\n", True),
+        ("def f():\n    from app.settings import LEVEL\n", "", False),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from app.settings import LEVEL\n", "", False),
+        ("import logging\n", "", False),
+    ],
+)
+def test_cycles_run_through_packages_but_not_through_deferred_imports(
+    project, house: str, package: str, is_cycle: bool
+) -> None:
+    project.write(
+        {
+            "app/log/__init__.py": package,
+            "app/log/house.py": f"{house}\n\nclass House: ...\n",
+            "app/helpers.py": "import app.settings\n\nx = 1\n",
+            "app/settings.py": f"{LEGACY}\nLEVEL = 1\n",
+        },
+        TARGET,
+    )
+
+    (outcome,) = [one for one in project.migrate().outcomes if one.path == "app/settings.py"]
+    assert (outcome.after is None) == is_cycle
+
+
+def test_a_module_below_the_targets_package_may_import_the_target(project) -> None:
+    project.write(
+        {
+            "app/log/__init__.py": "from app.log.router import x\n",
+            "app/log/house.py": "class House: ...\n",
+            "app/log/router.py": f"{LEGACY}x = 1\n",
+        },
+        TARGET,
+    )
+
+    assert b"from app.log.house import House" in project.after("app/log/router.py")
+
+
+def test_a_relative_import_style_is_used_where_the_target_is_near(project) -> None:
+    project.write(
+        {
+            "app/log/__init__.py": "",
+            "app/log/house.py": "class House: ...\n",
+            "app/log/router.py": LEGACY,
+            "app/a/__init__.py": "",
+            "app/a/deep.py": LEGACY,
+            "tool.py": LEGACY,
+        },
+        TARGET + 'import-style = "relative"\n',
+    )
+
+    assert b"from .house import House" in project.after("app/log/router.py")
+    assert b"from ..log.house import House" in project.after("app/a/deep.py")
+    assert b"from app.log.house import House" in project.after("tool.py")
+
+
+def test_stdlib_loggers_are_told_their_way_only_where_structlog_is_used_too(project) -> None:
+    project.write({"app/mod.py": LEGACY})
+    assert b'UniversalFrameworkLogger("mod")' in project.after()
+
+    project.write({"app/other.py": "import os, structlog\n"})
+    assert b'UniversalFrameworkLogger("mod", via="stdlib")' in project.after()
+
+
+def test_a_stdlib_and_a_structlog_logger_of_one_file_do_not_become_one(project) -> None:
+    text = "import logging\n\nimport structlog\n\na = logging.getLogger(__name__)\nb = structlog.get_logger()\n\n\ndef f():\n    structlog.get_logger().info('x')\n"
+    project.write({"app/mod.py": text})
+
+    after = project.after().decode()
+    assert 'a = UniversalFrameworkLogger("mod", via="stdlib")\n' in after
+    assert 'b = UniversalFrameworkLogger("mod")\n' in after
+    assert "    b.info('x')\n" in after
+
+
+def test_channels_can_be_turned_off(project) -> None:
+    text = (
+        'import structlog\n\nlogger = structlog.get_logger()\n\n\ndef f():\n    structlog.get_logger("x").info("y")\n'
+    )
+    project.write({"app/mod.py": text}, "[tool.logshift]\nkeep-channels = false\n")
+
+    assert 'logger.info("y")\n' in project.after().decode()
+
+
+def test_a_helpers_channel_is_kept(project) -> None:
+    config = '[[tool.logshift.legacy]]\nfactory = "app.helpers.Flow"\nchannel = "flow"\nmethods = { go = "log_info" }\n'
+    project.write(
+        {
+            "app/mod.py": "from app.helpers import Flow\n\n\ndef f():\n    flow = Flow()\n    flow.go('x')\n",
+            "app/helpers.py": "",
+        },
+        config,
+    )
+
+    assert "logger.log_info('x', channel=\"flow\")" in project.after().decode()
+
+
+@pytest.mark.parametrize(
+    ("contract", "text", "reason"),
+    [
+        ("constructor = []", 'import logging\nlog = logging.getLogger("other")\n', "name-lost"),
+        ('methods = ["info"]', "import logging\nlog = logging.getLogger(__name__)\nlog.debug('x')\n", "unknown-method"),
+        (
+            'methods = ["info"]\nstands-for = []',
+            "import logging\nlog = logging.getLogger(__name__)\nlog.notice('x')\n",
+            "unknown-method",
+        ),
+        (
+            'formatting = "none"',
+            "import logging\nlog = logging.getLogger(__name__)\nlog.info('x %s', 1)\n",
+            "unknown-arguments",
+        ),
+        ("fields = false", "import structlog\nlog = structlog.get_logger()\nlog.info('x', a=1)\n", "unknown-arguments"),
+        (
+            "attributes = []",
+            "import logging\nlog = logging.getLogger(__name__)\nprint(log.name)\n",
+            "unknown-attribute",
+        ),
+    ],
+)
+def test_a_target_that_promises_less_keeps_more(project, contract: str, text: str, reason: str) -> None:
+    project.write(
+        {"app/mod.py": text},
+        f'[tool.logshift.target]\nmodule = "their.log"\nclass = "Log"\n[tool.logshift.target.contract]\n{contract}\n',
+    )
+
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    assert [str(kept.reason) for kept in outcome.kept] == [reason]
+
+
+def test_another_teams_target_is_written(project) -> None:
+    text = "import logging\n\nlog = logging.getLogger(__name__)\nlog.info('x')\n"
+    project.write({"app/mod.py": text}, '[tool.logshift.target]\nmodule = "their.log"\nclass = "Log"\n')
+
+    assert project.after().decode() == "from their.log import Log\n\nlog = Log(\"mod\")\nlog.info('x')\n"
