@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pages
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -59,8 +61,28 @@ def _literal(names: set[str]) -> str:
     return "{" + ", ".join(f'"{name}"' for name in sorted(names)) + "}"
 
 
+def report_schema() -> str:
+    """Return the JSON Schema of what ``--output-format json`` prints."""
+    from logshift.report import document
+
+    return document.schema()
+
+
+def config_schema() -> str:
+    """Return the JSON Schema of ``[tool.logshift]``."""
+    from logshift.config import load
+
+    return load.config_schema()
+
+
 ARTEFACTS: dict[str, Callable[[], str]] = {
     "codemods/logshift/frameworks/_house_contract.py": house_contract,
+    "docs/commands.md": pages.commands_page,
+    "docs/configuration.md": pages.configuration_page,
+    "docs/reasons.md": pages.reasons_page,
+    "docs/rules.md": pages.rules_page,
+    "docs/schema/config.json": config_schema,
+    "docs/schema/report-1.json": report_schema,
 }
 
 
