@@ -87,12 +87,13 @@ def commands_page() -> str:
         EXIT_STATUS,
     ]
 
-    def describe(command: click.Command, name: str) -> None:
-        context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
-        parts.append(f"## `{name}`\n\n```text\n{command.get_help(context)}\n```\n")
+    def describe(command: click.Command, name: str, parent: click.Context | None = None) -> None:
+        settings = {**command.context_settings, "max_content_width": 100, "terminal_width": 100}
+        context = click.Context(command, parent, info_name=name, **settings)
+        parts.append(f"## `{context.command_path}`\n\n```text\n{command.get_help(context)}\n```\n")
         if isinstance(command, click.Group):
             for sub in sorted(command.commands):
-                describe(command.commands[sub], f"{name} {sub}")
+                describe(command.commands[sub], sub, context)
 
     describe(main, "logshift")
     return "\n".join(parts)

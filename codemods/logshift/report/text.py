@@ -43,7 +43,9 @@ def render(analysis: Analysis, style: Style, *, statistics: bool) -> str:
     lines += [unanalysed_line(one, style) for one in analysis.unanalysed]
     total = count(analysis)
     if total.legacy:
-        lines += ["", *table(analysis, total, style, rows=None if statistics else _TABLE_ROWS)]
+        if lines:
+            lines.append("")
+        lines += table(analysis, total, style, rows=None if statistics else _TABLE_ROWS)
     if lines:
         lines.append("")
     lines += summary(analysis, total, style)
