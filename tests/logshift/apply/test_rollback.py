@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
 
 import pytest
@@ -280,12 +279,10 @@ def test_runs_of_a_file_in_the_place_of_the_folder(project, logshift):
     assert project.everything()[".logshift"] == b"mine\n"
 
 
-def test_git_does_not_see_the_journal(project, logshift):
-    if shutil.which("git") is None:
-        pytest.skip("git is not installed")
-    subprocess.run(["git", "init", "-q"], check=True)
+def test_git_does_not_see_the_journal(project, logshift, git):
+    git(".", "init", "-q")
     logshift("migrate")
-    listed = subprocess.run(["git", "status", "--short", "-uall"], check=True, capture_output=True, text=True).stdout
+    listed = git(".", "status", "--short", "-uall").stdout.decode()
     assert ".logshift" not in listed
     assert "a.py" in listed
 

@@ -41,22 +41,6 @@ STRANGE = {
 }
 
 
-@pytest.fixture
-def git():
-    """Run git in a folder, with nobody's configuration."""
-    if shutil.which("git") is None:
-        pytest.skip("git is not installed")
-    hermetic = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "HOME": os.devnull}
-
-    def run(folder, *arguments, text=None):
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | hermetic
-        return subprocess.run(
-            ["git", *arguments], cwd=folder, input=text, capture_output=True, env=environment, check=False
-        )
-
-    return run
-
-
 def contents(root):
     paths = [path for path in root.rglob("*") if path.is_file() and not {".git", ".logshift"} & set(path.parts)]
     return {os.fspath(path.relative_to(root)): path.read_bytes() for path in paths}
@@ -112,7 +96,7 @@ def test_patch_of_the_legacy_application_gives_what_migrate_writes(project, both
     assert by_patch == by_migrate
 
 
-@pytest.mark.skipif(shutil.which("patch") is None, reason="patch is not installed")
+@pytest.mark.needs("patch")
 def test_patch_is_one_for_the_program_of_that_name(project, start, tmp_path_factory):
     root = project({name: FILES[name] for name in ("plain.py", "no_end.py", "latin.py", "feed.py", "with space.py")})
     copy = tmp_path_factory.mktemp("copy") / "project"

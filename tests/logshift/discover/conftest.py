@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,14 +11,6 @@ import pytest
 
 from logshift.config.settings import Settings
 from logshift.discover import discover
-
-_GIT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CEILING_DIRECTORIES": "",
-    "HOME": os.devnull,
-    "XDG_CONFIG_HOME": os.devnull,
-}
 
 
 def write_tree(root: Path, files: dict[str, str]) -> Path:
@@ -37,16 +28,11 @@ def tree(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def git():
-    """Run git in a folder, with nobody's configuration."""
-    if shutil.which("git") is None:
-        pytest.skip("git is not installed")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | _GIT
+def git(git):
+    """Run git in a folder and return what it prints."""
 
     def run(folder, *arguments, text=b""):
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, input=text, capture_output=True, env=environment, check=False
-        )
+        done = git(folder, *arguments, text=text)
         assert done.returncode in (0, 1), done.stderr
         return done.stdout
 
