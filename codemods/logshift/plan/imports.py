@@ -101,7 +101,7 @@ class Imports:
             return Insert(self.source.line_start(same[0].line.start), text + newline)
         lower = [line for line in lines if self._section(line.module) < section]
         if lower:
-            return self._after(lower[-1], newline + text + newline, blank_after=True)
+            return self._group_after(lower[-1], text + newline, gone)
         if lines:
             return Insert(self.source.line_start(lines[0].line.start), text + newline + newline)
         return self._without_imports(text, gone)
@@ -112,16 +112,23 @@ class Imports:
         if freed:
             return Insert(self.source.line_start(freed[0].line.start), text + newline)
         if self.facts.header:
-            return self._after(self.facts.header[-1], newline + text + newline, blank_after=True)
+            return self._group_after(self.facts.header[-1], text + newline, gone)
         return Insert(self._first_code(), text + newline + newline)
 
-    def _after(self, line: HeaderLine, text: str, *, blank_after: bool = False) -> Insert:
+    def _after(self, line: HeaderLine, text: str) -> Insert:
         at = self.source.next_line(line.line.end)
         if at == self.source.line_end(line.line.end):  # the file ends without a newline
             text = self.source.newline + text
-        elif blank_after and not self._is_blank(at):
-            text += self.source.newline
         return Insert(at, text)
+
+    def _group_after(self, line: HeaderLine, text: str, gone: frozenset[Span]) -> Insert:
+        """Insert `text` below `line` as a group of its own, with blank lines around it."""
+        newline = self.source.newline
+        following = self.source.next_line(line.line.end)
+        removed = {self.source.line_start(span.start): span.end for span in gone}
+        while following in removed:
+            following = self.source.next_line(removed[following])
+        return self._after(line, newline + text + ("" if self._is_blank(following) else newline))
 
     def _first_code(self) -> int:
         """Return where code may begin in a module without docstring or imports: below its opening comments."""
