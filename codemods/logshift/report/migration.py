@@ -17,15 +17,16 @@ from logshift.source import Source
 
 def render(migration: Migration, style: Style, *, run: str | None) -> str:
     """Return what `migrate` prints when it has written."""
-    lines = _table(migration, style) if migration.changed else []
-    lines += _kept(migration, style)
-    lines += _notes(migration)
-    lines += [unanalysed_line(one, style) for one in migration.analysis.unanalysed]
-    if lines:
-        lines.append("")
-    lines += _proofs(migration, style)
-    lines += _result(migration, style, run)
-    return "\n".join(lines) + "\n"
+    sections = [
+        _table(migration, style) if migration.changed else [],
+        [
+            *_kept(migration, style),
+            *_notes(migration),
+            *(unanalysed_line(one, style) for one in migration.analysis.unanalysed),
+        ],
+        [*_proofs(migration, style), *_result(migration, style, run)],
+    ]
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
 def _table(migration: Migration, style: Style) -> list[str]:
@@ -51,7 +52,7 @@ def _kept(migration: Migration, style: Style) -> list[str]:
         for place, reason, detail in _places(outcome, migration):
             told = f" {detail}" if detail else f" {EXPLANATIONS[reason].means}"
             lines.append(f"{style.strong(place)} {style.yellow('kept')} ({reason}){told}")
-    return ["", *lines] if lines else []
+    return lines
 
 
 def _places(outcome: Outcome, migration: Migration) -> Iterator[tuple[str, Reason, str]]:
@@ -70,13 +71,14 @@ def _proofs(migration: Migration, style: Style) -> list[str]:
     tried = [outcome for outcome in migration.outcomes if outcome.plan.edits]
     if not tried:
         return []
-    lines = [f"Proofs on {_files(len(tried))}:"]
+    lines = []
     failed = Counter(outcome.failed.proof for outcome in tried if outcome.failed is not None)
     for index, proof in enumerate(PROOFS):
         passed = sum(outcome.failed is None or outcome.proofs > index for outcome in tried)
-        mark = style.red("✗") if failed[proof] else style.green("✓")
-        lines.append(f"  {mark} {proof} ({passed})")
-    return lines
+        if passed or failed[proof]:
+            mark = style.red("✗") if failed[proof] else style.green("✓")
+            lines.append(f"  {mark} {proof} ({passed})")
+    return [f"Proofs on {_files(len(tried))}:", *lines] if lines else []
 
 
 def _result(migration: Migration, style: Style, run: str | None) -> list[str]:

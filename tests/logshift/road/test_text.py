@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+
+from logshift.model import Reason
 
 BEFORE = 'import logging\n\nlogger = logging.getLogger(__name__)\nlogger.info("grüße")\n'
 AFTER = (
@@ -136,8 +140,14 @@ def test_a_file_that_is_not_python_is_named_with_its_place(
 def test_deep_sources_do_not_break_the_run(project, source: str) -> None:
     project.write({"app/mod.py": f"import structlog\nlog = structlog.get_logger()\n{source}\n"})
 
-    assert project.after().endswith(f"{source}\n".encode())
-    assert b"UniversalFrameworkLogger" in project.after()
+    (outcome,) = project.migrate().outcomes
+    if sys.version_info[:2] == (3, 12) and outcome.after is None:  # its parser's limit cannot be raised
+        assert [(kept.reason, kept.detail) for kept in outcome.kept] == [
+            (Reason.PROOF_FAILED, "the edits can be carried out: the file nests too deeply")
+        ]
+        return
+    assert outcome.after.endswith(f"{source}\n".encode())
+    assert b"UniversalFrameworkLogger" in outcome.after
 
 
 def test_generated_files_are_left_and_counted(project) -> None:
