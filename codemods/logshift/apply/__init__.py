@@ -63,7 +63,7 @@ class UnfinishedError(Exception):
 
     def __init__(self, run: str, left: Iterable[Restored]) -> None:
         told = "; ".join(f"{one.path}: {one.refused}" for one in left)
-        super().__init__(f"run {run} is neither done nor undone ({told}); `logshift rollback` tries again")
+        super().__init__(f"run {run} is neither done nor undone ({told})")
 
 
 def apply(journal: Journal, changes: Iterable[Change], config: str) -> str:
@@ -144,13 +144,13 @@ def _close_undone(journal: Journal, record: Record, done: Iterable[Restored]) ->
 
 
 def rollback(
-    journal: Journal, record: Record, *, force: bool, wanted: Iterable[str] | None = None
+    journal: Journal, record: Record, *, force: bool, wanted: Iterable[str] | None = None, named: bool = False
 ) -> tuple[Restored, ...]:
     """Restore the files of a run: bytes, permissions and times. The lock must be held.
 
     `wanted` are paths of its entries; all by default. A file that has changed since the run is left as it is,
     and so is one outside the project – a journal may come with files that somebody else has made – unless
-    `force` is set.
+    `force` is set or a person has `named` the place.
 
     Raises:
         OSError: if the journal cannot be written; the next `recover` goes on.
@@ -161,7 +161,7 @@ def rollback(
     journal.note(record.run, Status.ROLLING_BACK.value, paths=[entry.path for entry in entries])
     done = []
     for entry in entries:
-        restored = _restore(journal, record, entry, force=force, trusted=force)
+        restored = _restore(journal, record, entry, force=force, trusted=force or named)
         if restored.refused is None:
             journal.note(record.run, "restored", path=entry.path)
         done.append(restored)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,8 +19,18 @@ import click
 
 from logshift import __version__, apply, explain
 from logshift.cli import check as check_
-from logshift.cli.check import CLEAN, FINDINGS, INTERRUPTED, USAGE, CheckArguments, ReaderGoneError, complain, tell
-from logshift.config.find import settings_for
+from logshift.cli.check import (
+    CLEAN,
+    FINDINGS,
+    INTERRUPTED,
+    USAGE,
+    CheckArguments,
+    ReaderGoneError,
+    complain,
+    place_of,
+    tell,
+)
+from logshift.config.find import roots_of, settings_for
 from logshift.config.load import ConfigurationError, config_schema
 from logshift.config.settings import Settings, TargetSettings
 from logshift.discover import NoSuchPathError
@@ -58,7 +69,7 @@ def invoke(arguments: list[str]) -> int:
         raise ReaderGoneError from error
     except NoSuchPathError as error:
         return complain(f"no such file or folder: {error}")
-    except (apply.BusyError, apply.JournalError, apply.UnfinishedError) as error:
+    except (apply.BusyError, apply.JournalError) as error:
         return complain(str(error))
 
 
@@ -108,14 +119,14 @@ def migrate_command(
     """Move legacy loggers to the target. Every file is proved before any is written."""
     del unsafe_fixes  # the house logger stands for all that it replaces: there is no unsafe fix for it
     paths = paths or (".",)
-    settings = settings_for(paths, config)
+    settings = _settings_of_one(paths, config)
     if diff:
-        return _show_diff(paths, settings, output_format)
+        return _show_diff(paths, settings, output_format, config)
     journal = apply.Journal(settings.root)
     done = None if journal.exists else _planned(paths, settings)  # where nothing is to move, no folder is made
     run = None
     if done is None or done.changed:
-        with _in_order(journal) as recovered:
+        with _in_order(journal, place_of(settings, config)) as recovered:
             if done is None or recovered is not None:
                 done = _planned(paths, settings)
             if done.changed:
@@ -123,8 +134,17 @@ def migrate_command(
     if output_format == "json":
         tell(document.render(done.analysis, done, run))
     else:
-        tell(migration_report.render(done, Style.for_stream(sys.stdout), run=run))
+        undo = _undo(run, done, journal, config) if run is not None else None
+        tell(migration_report.render(done, Style.for_stream(sys.stdout), undo=undo))
     return check_.status(done.analysis if run is None else analyse(paths, settings))
+
+
+def _settings_of_one(paths: tuple[str, ...], config: str | None) -> Settings:
+    """Return the settings of the project that holds all `paths`: what is written has one journal."""
+    if config is None and len(roots := roots_of(paths)) > 1:
+        told = ", ".join(shown(root) for root in roots)
+        raise _Complaint(f"the paths lie in several projects ({told}); name those of one, or say --config")
+    return settings_for(paths, config)
 
 
 def _planned(paths: tuple[str, ...], settings: Settings) -> Migration:
@@ -132,7 +152,17 @@ def _planned(paths: tuple[str, ...], settings: Settings) -> Migration:
     return migrate(analysis, progress=lambda groups: check_.progress(groups, "proving"))
 
 
-def _show_diff(paths: tuple[str, ...], settings: Settings, output_format: str) -> int:
+def _undo(run: str, done: Migration, journal: apply.Journal, config: str | None) -> str:
+    """Return the command that takes a run back, to be given where the person stands."""
+    command = f"logshift rollback {run}{place_of(done.analysis.settings, config)}"
+    places = [os.path.realpath(one.path) for one in done.changed]
+    if config is None or all(journal.holds(place) for place in places):
+        return command
+    common = os.path.commonpath([os.path.dirname(place) for place in places])
+    return f"{command} {shlex.quote(os.path.relpath(common))}"
+
+
+def _show_diff(paths: tuple[str, ...], settings: Settings, output_format: str, config: str | None) -> int:
     done = _planned(paths, settings)
     tell(document.render(done.analysis, done) if output_format == "json" else patch.render(done))
     style = Style.for_stream(sys.stderr)
@@ -145,7 +175,7 @@ def _show_diff(paths: tuple[str, ...], settings: Settings, output_format: str) -
     if kept := sum(len(outcome.kept) for outcome in done.outcomes):
         loggers = "1 logger" if kept == 1 else f"{kept} loggers"
         click.echo(f"logshift: {loggers} would stay; `logshift explain PATH` says why", err=True)
-    check_.report_unfinished(settings)
+    check_.report_unfinished(settings, config)
     return check_.status(done.analysis)
 
 
@@ -176,19 +206,31 @@ def _told(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def _in_order(journal: apply.Journal, *, force: bool = False) -> Iterator[apply.Recovered | None]:
-    """Hold the project's lock, after a run that was cut short has been put in order."""
+def _in_order(journal: apply.Journal, place: str, *, force: bool = False) -> Iterator[apply.Recovered | None]:
+    """Hold the project's lock, after a run that was cut short has been put in order.
+
+    `place` is what a command needs to find the project again from the working directory.
+    """
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(journal.locked())
             recovered = apply.recover(journal, force=force)
+        except apply.UnfinishedError as error:
+            raise _unfinished(error, place) from error
         except OSError as error:
             raise _Complaint(f"cannot write: {_told(error)}") from error
         if recovered is not None:
             what = "undone" if recovered.record.status is apply.Status.OPEN else "completed"
             click.echo(f"logshift: run {recovered.record.run} was cut short; it has been {what}", err=True)
             _say_refused(recovered.files)
-        yield recovered
+        try:
+            yield recovered
+        except apply.UnfinishedError as error:
+            raise _unfinished(error, place) from error
+
+
+def _unfinished(error: apply.UnfinishedError, place: str) -> _Complaint:
+    return _Complaint(f"{error}; `logshift rollback{place}` tries again")
 
 
 # -- rollback and runs -------------------------------------------------------------------------------------
@@ -205,10 +247,12 @@ def rollback(arguments: tuple[str, ...], force: bool, config: str | None) -> int
     files there are restored. A file that has changed since is left as it is. A run that was cut short is put in
     order first; without RUN and PATHS, that is all.
     """
-    journal = apply.Journal(settings_for(tuple(path for path in arguments if os.path.exists(path)), config).root)
+    settings = _settings_of_one(tuple(path for path in arguments if os.path.exists(path)), config)
+    journal = apply.Journal(settings.root)
+    place = place_of(settings, config)
     if not journal.exists:
         return _nothing_there(arguments)
-    with _in_order(journal, force=force) as recovered:
+    with _in_order(journal, place, force=force) as recovered:
         if recovered is not None and arguments in ((), (recovered.record.run,)):
             return FINDINGS if any(one.refused for one in recovered.files) else CLEAN
         record, wanted = _chosen(journal, arguments)
@@ -218,10 +262,10 @@ def rollback(arguments: tuple[str, ...], force: bool, config: str | None) -> int
             tell(f"Run {record.run} is {record.status}: there is nothing to roll back.\n")
             return CLEAN
         try:
-            done = apply.rollback(journal, record, force=force, wanted=wanted)
+            done = apply.rollback(journal, record, force=force, wanted=wanted, named=wanted is not None)
         except OSError as error:
             raise _Complaint(
-                f"cannot write: {_told(error)}; `logshift rollback` goes on where this one had to stop"
+                f"cannot write: {_told(error)}; `logshift rollback{place}` goes on where this one had to stop"
             ) from error
     if not done:
         tell(f"Run {record.run}: these files are restored already.\n")
@@ -231,7 +275,7 @@ def rollback(arguments: tuple[str, ...], force: bool, config: str | None) -> int
     if restored == len(done):
         return CLEAN
     _say_refused(done)
-    click.echo(f"Hint: `logshift rollback {record.run} --force` restores what has changed all the same.", err=True)
+    click.echo(f"Hint: `logshift rollback {record.run}{place} --force` restores what has changed all the same.", err=True)
     return USAGE if any(one.again for one in done) else FINDINGS
 
 

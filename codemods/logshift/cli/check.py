@@ -112,7 +112,7 @@ def run(arguments: CheckArguments) -> int:
         analysis = analyse(paths, settings, force_exclude=arguments.force_exclude, progress=progress_over_files)
     except NoSuchPathError as error:
         return complain(f"no such file or folder: {error}")
-    report_unfinished(settings)
+    report_unfinished(settings, arguments.config)
     tell(_render(analysis, arguments))
     return status(analysis, exit_zero=arguments.exit_zero)
 
@@ -154,7 +154,18 @@ def complain(message: str, status: int = USAGE) -> int:
     return status
 
 
-def report_unfinished(settings: Settings) -> None:
+def place_of(settings: Settings, config: str | None) -> str:
+    """Return what a command needs behind it to find the same project from the working directory; mostly nothing."""
+    from logshift.config.find import settings_for
+
+    if config is None and os.path.realpath(settings_for(()).root) == os.path.realpath(settings.root):
+        return ""
+    from shlex import join
+
+    return " " + join([os.path.relpath(settings.root)] if config is None else ["--config", config])
+
+
+def report_unfinished(settings: Settings, config: str | None) -> None:
     """Say on stderr if a migration was cut short; `check` itself changes nothing."""
     if not os.path.exists(os.path.join(settings.root, ".logshift", "open")):
         return
@@ -167,9 +178,10 @@ def report_unfinished(settings: Settings) -> None:
         complain(str(error))
         return
     if record is not None:
+        place = place_of(settings, config)
         complain(
-            f"run {record.run} was cut short; `logshift rollback` or the next `logshift migrate` "
-            "puts its files in order"
+            f"run {record.run} was cut short; `logshift rollback{place}` or the next `logshift migrate`"
+            f"{' there' if place else ''} puts its files in order"
         )
 
 

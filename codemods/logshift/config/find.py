@@ -51,6 +51,17 @@ def settings_for(paths: tuple[str, ...], explicit: str | None = None) -> Setting
     return Settings(root=root or (here if start.startswith(here.rstrip(os.sep) + os.sep) else start))
 
 
+def roots_of(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the roots of the projects that `paths` lie in; one where a single project holds them all.
+
+    A project holds what lies in projects inside it too, if some of the paths are its own.
+    """
+    folders = {os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in paths}
+    roots = {settings_for((folder,)).root for folder in folders}
+    common = settings_for(paths).root
+    return (common,) if common in roots or not roots else tuple(sorted(roots))
+
+
 def _common_folder(paths: tuple[str, ...]) -> str:
     absolute = [os.path.abspath(path) for path in paths] or [os.getcwd()]
     try:

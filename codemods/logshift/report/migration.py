@@ -15,8 +15,8 @@ from logshift.report.text import below_common_folder, columns, unanalysed_line
 from logshift.source import Source
 
 
-def render(migration: Migration, style: Style, *, run: str | None) -> str:
-    """Return what `migrate` prints when it has written."""
+def render(migration: Migration, style: Style, *, undo: str | None) -> str:
+    """Return what `migrate` prints when it has written; `undo` is the command that takes it back."""
     sections = [
         _table(migration, style) if migration.changed else [],
         [
@@ -24,7 +24,7 @@ def render(migration: Migration, style: Style, *, run: str | None) -> str:
             *_notes(migration),
             *(unanalysed_line(one, style) for one in migration.analysis.unanalysed),
         ],
-        [*_proofs(migration, style), *_result(migration, style, run)],
+        [*_proofs(migration, style), *_result(migration, style, undo)],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
@@ -81,13 +81,13 @@ def _proofs(migration: Migration, style: Style) -> list[str]:
     return [f"Proofs on {_files(len(tried))}:", *lines] if lines else []
 
 
-def _result(migration: Migration, style: Style, run: str | None) -> list[str]:
+def _result(migration: Migration, style: Style, undo: str | None) -> list[str]:
     if not migration.changed:
         return [style.green("Nothing to do.") if not migration.outcomes else "Nothing was written."]
     moved = f"{migration.moved} logger{'' if migration.moved == 1 else 's'} moved"
     lines = [style.green(f"{moved} in {_files(len(migration.changed))}.")]
-    if run is not None:
-        lines.append(style.dim(f"Hint: `logshift rollback {run}` restores every byte."))
+    if undo is not None:
+        lines.append(style.dim(f"Hint: `{undo}` restores every byte."))
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -340,3 +341,65 @@ def test_line_anywhere_in_a_statement_is_explained(project, logshift):
     project({"a.py": "import logging\n\nlogger = logging.getLogger(\n    __name__\n)\nlogger.info(\n    'a',\n)\n"})
     told = [logshift("explain", f"a.py:{line}").out.startswith("a.py:3:10") for line in range(1, 9)]
     assert told == [False, False, True, True, True, True, True, True]
+
+
+STANDING = [
+    # where one stands, and what is migrated
+    (".", "x"),
+    (".", "x/a.py"),
+    ("x", "."),
+    ("x/pkg", ".."),
+    ("x/pkg", "c.py ../a.py"),
+    ("y", "../x/a.py"),
+    ("x", "../y/b.py"),
+    (".", "with space"),
+    (".", "--config x/logshift.toml x"),
+    (".", "--config ci/strict/logshift.toml x"),
+    (".", "--config ci/strict/logshift.toml x y"),
+]
+
+
+@pytest.mark.parametrize(("place", "paths"), STANDING)
+def test_rollback_that_is_printed_can_be_pasted(project, logshift, sources, monkeypatch, place, paths):
+    modules = ("x/a.py", "x/pkg/c.py", "y/b.py", "with space/d.py")
+    marks = ("x/logshift.toml", "x/pkg/logshift.toml", "y/.git/x", "with space/logshift.toml", "ci/strict/logshift.toml")
+    root = project(dict.fromkeys(modules, sources["movable"]) | dict.fromkeys(marks, ""))
+    (root / "pyproject.toml").unlink()
+    monkeypatch.chdir(root / place)
+    told = logshift("migrate", *(["with space"] if "space" in paths else paths.split()))
+    assert "moved in" in told.out
+    command = re.search(r"`(logshift rollback .*)` restores every byte", told.out).group(1)
+    told = logshift(*shlex.split(command)[1:])
+    assert told.status == 0, told
+    assert {(root / name).read_text() for name in modules} == {sources["movable"]}
+
+
+def test_hint_to_force_can_be_pasted(project, logshift, sources, monkeypatch):
+    root = project({"x/a.py": sources["movable"], "x/logshift.toml": "", "logshift.toml": ""})
+    logshift("migrate", "x")
+    (root / "x/a.py").write_text("x = 1\n")
+    run = next((root / "x/.logshift/runs").iterdir()).name
+    told = logshift("rollback", run, "x")
+    assert f"Hint: `logshift rollback {run} x --force` restores" in told.err
+    assert logshift("rollback", run, "x", "--force").status == 0
+    assert (root / "x/a.py").read_text() == sources["movable"]
+
+
+@pytest.mark.parametrize("command", ["migrate", "migrate --diff", "rollback"])
+def test_files_of_several_projects_are_refused(project, logshift, sources, monkeypatch, command):
+    root = project({"x/a.py": sources["movable"], "x/logshift.toml": "", "y/b.py": sources["movable"]})
+    (root / "pyproject.toml").unlink()
+    (root / "y/c.py").write_text("import structlog\n")
+    monkeypatch.chdir(root / "x")
+    told = logshift(*command.split(), "a.py", "../y/b.py")
+    assert (told.status, told.out) == (2, "")
+    assert "the paths lie in several projects" in told.err
+    assert (root / "x/a.py").read_text() == (root / "y/b.py").read_text() == sources["movable"]
+    assert not list(root.rglob(".logshift"))
+
+
+def test_projects_inside_the_project_are_part_of_it(project, logshift, sources):
+    root = project({"a.py": sources["movable"], "logshift.toml": "", "x/b.py": sources["movable"], "x/logshift.toml": ""})
+    assert logshift("migrate", "a.py", "x/b.py").status == 0
+    assert logshift("rollback").status == 0
+    assert (root / "a.py").read_text() == (root / "x/b.py").read_text() == sources["movable"]
