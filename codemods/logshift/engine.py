@@ -89,7 +89,7 @@ def analyse(
             unanalysed.append(facts)
             failed += 1
         elif facts.bindings or facts.root_calls or facts.references:
-            findings = judge(facts, Source(path, data), names.frameworks, target)
+            findings = judge(facts, Source(path, data), names.frameworks, target, project.patched_in)
             if findings and project.is_exempt(facts.module, target):
                 findings = ()
             files.append(FileResult(facts, findings, data))

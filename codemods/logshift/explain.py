@@ -26,7 +26,7 @@ def explain(analysis: Analysis, line: int | None, style: Style) -> str:
     outcomes = {outcome.path: outcome for outcome in migrate(analysis).outcomes}
     for file in analysis.files:
         source = Source(file.facts.path, file.data)
-        held = misfits(file.facts, analysis.names.frameworks, analysis.target)
+        held = misfits(file.facts, analysis.names.frameworks, analysis.target, analysis.project.patched_in)
         outcome = outcomes.get(file.facts.path)
         moved = {one.binding: one for one in outcome.plan.moved} if outcome is not None else {}
         for index, binding in enumerate(file.facts.bindings):
@@ -85,7 +85,7 @@ def _binding(
             "  then: it stays as it is" + (", since it only configures logging" if binding.configuration else "")
         )
     elif held is not None:
-        lines += _reason(held.reason)
+        lines += _reason(held.reason, held.detail, unsafe=held.unsafe)
     elif moved is not None:
         how = "becomes" if moved.how == "replaced" else "is joined with the others into"
         lines.append(f'  then: it {how} {analysis.target.cls}("{moved.component}")')
@@ -101,9 +101,13 @@ def _use(use: Use) -> str:
     return f"{name} {use.context or use.kind}"
 
 
-def _reason(reason: Reason) -> list[str]:
+def _reason(reason: Reason, detail: str = "", *, unsafe: bool = False) -> list[str]:
     explanation = EXPLANATIONS[reason]
-    return [f"  then: it stays ({reason}): {explanation.means}", f"  do:   {explanation.do}"]
+    told = f"{explanation.means} Here, {detail}." if detail else explanation.means
+    return [
+        f"  then: it stays{' without --unsafe-fixes' if unsafe else ''} ({reason}): {told}",
+        f"  do:   {explanation.do}",
+    ]
 
 
 def _at(file: FileResult, line: int, column: int) -> str:

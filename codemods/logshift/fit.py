@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from logshift._record import NamedTuple
 from logshift.frameworks import NODE, Contract, Framework
-from logshift.model import Binding, NameKind, Reason, Use, UseKind
+from logshift.model import Binding, FileFacts, NameKind, Reason, Use, UseKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,21 @@ class Misfit(NamedTuple):
 
     reason: Reason
     use: Use | None = None
+    detail: str = ""  # what else there is to say, such as the file that is in the way
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether the binding may move all the same, if a person wants it to."""
+        return self.reason is Reason.FACTORY_PATCHED
+
+
+def uses_by_binding(facts: FileFacts) -> list[list[Use]]:
+    """Return the uses that each binding may arrive at, in order of place."""
+    found: list[list[Use]] = [[] for _ in facts.bindings]
+    for use in facts.uses:
+        for index in use.bindings:
+            found[index].append(use)
+    return found
 
 
 def misfit(binding: Binding, uses: Iterable[Use], framework: Framework, target: Contract) -> Misfit | None:

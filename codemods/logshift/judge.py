@@ -6,32 +6,51 @@ what may be done about it and a fingerprint that survives moved lines, reformatt
 
 from __future__ import annotations
 
-from logshift.fit import Misfit, misfit
+from logshift.fit import Misfit, misfit, uses_by_binding
 from logshift.frameworks import Framework, Target
-from logshift.model import FileFacts, Finding
+from logshift.model import Binding, FileFacts, Finding, Reason
 from logshift.rules import Found, Rule, View, all_rules
 from logshift.source import Source
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def misfits(facts: FileFacts, frameworks: dict[str, Framework], target: Target) -> tuple[Misfit | None, ...]:
-    """Return for each binding what keeps it from moving.
+    #: Says which file patches the factory of a binding, if one does.
+    Patched = Callable[[FileFacts, Binding], str | None]
+
+
+def nobody_patches(facts: FileFacts, binding: Binding) -> None:
+    """Stand for a project that is not known."""
+
+
+def misfits(
+    facts: FileFacts, frameworks: dict[str, Framework], target: Target, patched: Patched = nobody_patches
+) -> tuple[Misfit | None, ...]:
+    """Return for each binding what keeps it from moving; `patched` says which file patches its factory.
 
     Bindings that meet in one name stay together: what holds one back holds them all.
     """
+    uses = uses_by_binding(facts)
     held = [
-        misfit(
-            binding,
-            (use for use in facts.uses if index in use.bindings),
-            frameworks[binding.framework],
-            target.framework.contract,
-        )
+        misfit(binding, uses[index], frameworks[binding.framework], target.framework.contract)
+        or _misfit_of_factory(binding, facts, target, patched)
         for index, binding in enumerate(facts.bindings)
     ]
     for group in _meeting(facts):
-        reason = next((held[index] for index in group if held[index] is not None), None)
+        reasons = [one for index in sorted(group) if (one := held[index]) is not None]
+        reason = min(reasons, key=lambda one: one.unsafe, default=None)
         for index in group:
-            held[index] = held[index] or reason
+            own = held[index]
+            held[index] = reason if own is None or own.unsafe else own
     return tuple(held)
+
+
+def _misfit_of_factory(binding: Binding, facts: FileFacts, target: Target, patched: Patched) -> Misfit | None:
+    if binding.configuration or binding.framework == target.framework.key:
+        return None
+    file = patched(facts, binding)
+    return Misfit(Reason.FACTORY_PATCHED, detail=f"its factory is patched in {file}") if file is not None else None
 
 
 def _meeting(facts: FileFacts) -> list[set[int]]:
@@ -50,10 +69,15 @@ def _meeting(facts: FileFacts) -> list[set[int]]:
     return joined
 
 
-def judge(facts: FileFacts, source: Source, frameworks: dict[str, Framework], target: Target) -> tuple[Finding, ...]:
+def judge(
+    facts: FileFacts,
+    source: Source,
+    frameworks: dict[str, Framework],
+    target: Target,
+    patched: Patched = nobody_patches,
+) -> tuple[Finding, ...]:
     """Return what the rules find in one file."""
-    held = misfits(facts, frameworks, target)
-    view = View(frameworks, target, tuple(one.reason if one is not None else None for one in held))
+    view = View(frameworks, target, misfits(facts, frameworks, target, patched))
     found = [(rule, one) for rule in all_rules() for one in rule.check(facts, view)]
     found.sort(key=lambda pair: (pair[1].span, pair[0].code))
     return tuple(_findings(found, facts, source))

@@ -64,13 +64,21 @@ class Migration(NamedTuple):
         return sum(outcome.proofs for outcome in self.outcomes)
 
 
-def migrate(analysis: Analysis, *, progress: Callable[[tuple[Group, ...]], Iterable[Group]] = iter) -> Migration:
-    """Return what the migration of all files would be; nothing is written."""
+def migrate(
+    analysis: Analysis,
+    *,
+    unsafe_fixes: bool = False,
+    progress: Callable[[tuple[Group, ...]], Iterable[Group]] = iter,
+) -> Migration:
+    """Return what the migration of all files would be; nothing is written.
+
+    With `unsafe_fixes` the loggers move too whose move may change what others see of them.
+    """
     legacy = [file for file in analysis.files if _has_legacy(file, analysis)]
     by_path = {file.facts.path: file for file in legacy}
     outcomes: list[Outcome] = []
     for group in progress(groups(file.facts for file in legacy)):
-        done = [_migrate_file(by_path[facts.path], analysis) for facts in group.files]
+        done = [_migrate_file(by_path[facts.path], analysis, unsafe_fixes=unsafe_fixes) for facts in group.files]
         if any(outcome.failed is not None for outcome in done):
             done = [outcome._replace(after=None) for outcome in done]
         outcomes += done
@@ -84,9 +92,13 @@ def _has_legacy(file: FileResult, analysis: Analysis) -> bool:
     )
 
 
-def _migrate_file(file: FileResult, analysis: Analysis) -> Outcome:
+def _migrate_file(file: FileResult, analysis: Analysis, *, unsafe_fixes: bool) -> Outcome:
+    def plan_of(facts: FileFacts, source: Source) -> FilePlan:
+        frameworks = analysis.names.frameworks
+        return plan_file(facts, source, analysis.project, frameworks, analysis.target, unsafe_fixes=unsafe_fixes)
+
     source = Source(file.facts.path, file.data)
-    plan = plan_file(file.facts, source, analysis.project, analysis.names.frameworks, analysis.target)
+    plan = plan_of(file.facts, source)
     if not plan.edits:
         return Outcome(plan.path, plan, file.data, None, None, 0)
     module = analysis.project.module(plan.path)
@@ -97,7 +109,7 @@ def _migrate_file(file: FileResult, analysis: Analysis) -> Outcome:
             module,
             plan,
             output,
-            again=lambda data: _plan_again(plan.path, module, data, analysis),
+            again=lambda data: _plan_again(plan.path, module, data, analysis, plan_of),
             cycle=lambda: _new_cycle(plan, file.facts, analysis),
         )
     except CannotRewriteError as error:
@@ -110,11 +122,11 @@ def _migrate_file(file: FileResult, analysis: Analysis) -> Outcome:
     return Outcome(plan.path, plan, file.data, output.data, None, len(PROOFS))
 
 
-def _plan_again(path: str, module: str, data: bytes, analysis: Analysis) -> FilePlan | None:
+def _plan_again(
+    path: str, module: str, data: bytes, analysis: Analysis, plan_of: Callable[[FileFacts, Source], FilePlan]
+) -> FilePlan | None:
     facts = read(path, module, data, analysis.names)
-    if isinstance(facts, Unanalysed):
-        return None
-    return plan_file(facts, Source(path, data), analysis.project, analysis.names.frameworks, analysis.target)
+    return None if isinstance(facts, Unanalysed) else plan_of(facts, Source(path, data))
 
 
 def _new_cycle(plan: FilePlan, facts: FileFacts, analysis: Analysis) -> tuple[str, ...] | None:

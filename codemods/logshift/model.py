@@ -48,6 +48,7 @@ class Reason(str, Enum):
     COMPARED_BY_IDENTITY = "compared-by-identity"
     WRONG_TYPE = "wrong-type"
     NAME_LOST = "name-lost"
+    FACTORY_PATCHED = "factory-patched"
     INSIDE_FSTRING = "inside-fstring"
     UNSUPPORTED_ENCODING = "unsupported-encoding"
     IMPORT_CYCLE = "import-cycle"

@@ -67,6 +67,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The logger has an explicit name and the target's constructor takes none.",
         "Give the target a `name` keyword and say so in [tool.logshift.target.contract] constructor.",
     ),
+    Reason.FACTORY_PATCHED: Explanation(
+        "A file of the project – a test, mostly – patches the factory that makes this logger, and would wait in vain for "
+        "it to be called.",
+        "Let the test patch the logger or look at what is logged, or migrate with --unsafe-fixes and mend it then.",
+    ),
     Reason.INSIDE_FSTRING: Explanation(
         "The place lies in an f-string whose positions this Python version does not give (before 3.12).",
         "Take the expression out of the f-string, or run with Python 3.12 or later.",

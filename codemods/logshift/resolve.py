@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from logshift.config.settings import Settings
     from logshift.frameworks import Target
+    from logshift.model import Binding
+    from logshift.scan.patches import Patches
 
 _IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
 
@@ -52,6 +54,7 @@ class Project:
         self._stars: dict[str, frozenset[bytes]] | None = None
         self._requires: dict[str, frozenset[str]] = {}
         self._data: dict[str, bytes] = {}
+        self._patches: dict[str, Patches] | None = None
 
     # -- modules and files ------------------------------------------------------------------------------
 
@@ -162,6 +165,24 @@ class Project:
             for path, words in self._stars.items():
                 if leaf in words or b"" in words:
                     yield path
+
+    def patched_in(self, facts: FileFacts, binding: Binding) -> str | None:
+        """Return a file, as people read it, that patches the factory of `binding` for its module; None if none does."""
+        from logshift.scan.patches import is_reached, may_patch, patches
+
+        if self._patches is None:
+            texts = ((path, self.data(path)) for path in self.modules.values())
+            found = (
+                (path, patches(path, self.module(path), data, self.names))
+                for path, data in texts
+                if may_patch(data, self.names)
+            )
+            self._patches = {path: one for path, one in found if one is not None}
+        own = os.path.abspath(facts.path)
+        for path, one in self._patches.items():
+            if path != own and is_reached(facts, binding, one):
+                return os.path.relpath(path, self.settings.root).replace(os.sep, "/")
+        return None
 
     def required_by(self, module: str) -> frozenset[str]:
         """Return the project's modules whose code runs when `module` is imported."""

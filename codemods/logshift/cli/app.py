@@ -117,18 +117,19 @@ def migrate_command(
     paths: tuple[str, ...], diff: bool, unsafe_fixes: bool, output_format: str, config: str | None
 ) -> int:
     """Move legacy loggers to the target. Every file is proved before any is written."""
-    del unsafe_fixes  # the house logger stands for all that it replaces: there is no unsafe fix for it
     paths = paths or (".",)
     settings = _settings_of_one(paths, config)
     if diff:
-        return _show_diff(paths, settings, output_format, config)
+        return _show_diff(paths, settings, output_format, config, unsafe_fixes=unsafe_fixes)
     journal = apply.Journal(settings.root)
-    done = None if journal.exists else _planned(paths, settings)  # where nothing is to move, no folder is made
+    done = (
+        None if journal.exists else _planned(paths, settings, unsafe_fixes=unsafe_fixes)
+    )  # where nothing is to move, no folder is made
     run = None
     if done is None or done.changed:
         with _in_order(journal, place_of(settings, config)) as recovered:
             if done is None or recovered is not None:
-                done = _planned(paths, settings)
+                done = _planned(paths, settings, unsafe_fixes=unsafe_fixes)
             if done.changed:
                 run = _write(journal, done)
     if output_format == "json":
@@ -147,9 +148,9 @@ def _settings_of_one(paths: tuple[str, ...], config: str | None) -> Settings:
     return settings_for(paths, config)
 
 
-def _planned(paths: tuple[str, ...], settings: Settings) -> Migration:
+def _planned(paths: tuple[str, ...], settings: Settings, *, unsafe_fixes: bool) -> Migration:
     analysis = analyse(paths, settings, progress=check_.progress_over_files)
-    return migrate(analysis, progress=lambda groups: check_.progress(groups, "proving"))
+    return migrate(analysis, unsafe_fixes=unsafe_fixes, progress=lambda groups: check_.progress(groups, "proving"))
 
 
 def _undo(run: str, done: Migration, journal: apply.Journal, config: str | None) -> str:
@@ -162,8 +163,10 @@ def _undo(run: str, done: Migration, journal: apply.Journal, config: str | None)
     return f"{command} {shlex.quote(os.path.relpath(common))}"
 
 
-def _show_diff(paths: tuple[str, ...], settings: Settings, output_format: str, config: str | None) -> int:
-    done = _planned(paths, settings)
+def _show_diff(
+    paths: tuple[str, ...], settings: Settings, output_format: str, config: str | None, *, unsafe_fixes: bool
+) -> int:
+    done = _planned(paths, settings, unsafe_fixes=unsafe_fixes)
     tell(document.render(done.analysis, done) if output_format == "json" else patch.render(done))
     style = Style.for_stream(sys.stderr)
     for one in done.analysis.unanalysed:
@@ -275,7 +278,9 @@ def rollback(arguments: tuple[str, ...], force: bool, config: str | None) -> int
     if restored == len(done):
         return CLEAN
     _say_refused(done)
-    click.echo(f"Hint: `logshift rollback {record.run}{place} --force` restores what has changed all the same.", err=True)
+    click.echo(
+        f"Hint: `logshift rollback {record.run}{place} --force` restores what has changed all the same.", err=True
+    )
     return USAGE if any(one.again for one in done) else FINDINGS
 
 

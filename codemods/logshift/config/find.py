@@ -56,7 +56,9 @@ def roots_of(paths: tuple[str, ...]) -> tuple[str, ...]:
 
     A project holds what lies in projects inside it too, if some of the paths are its own.
     """
-    folders = {os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in paths}
+    folders = {
+        os.path.abspath(path) if os.path.isdir(path) else os.path.dirname(os.path.abspath(path)) for path in paths
+    }
     roots = {settings_for((folder,)).root for folder in folders}
     common = settings_for(paths).root
     return (common,) if common in roots or not roots else tuple(sorted(roots))

@@ -39,10 +39,16 @@ _NO_LINES: frozenset[Span] = frozenset()
 
 
 def plan_file(
-    facts: FileFacts, source: Source, project: Project, frameworks: dict[str, Framework], target: Target
+    facts: FileFacts,
+    source: Source,
+    project: Project,
+    frameworks: dict[str, Framework],
+    target: Target,
+    *,
+    unsafe_fixes: bool = False,
 ) -> FilePlan:
-    """Return what is to change in one file."""
-    return _Planner(facts, source, project, frameworks, target).plan()
+    """Return what is to change in one file; with `unsafe_fixes`, what may change its behaviour too."""
+    return _Planner(facts, source, project, frameworks, target).plan(unsafe_fixes=unsafe_fixes)
 
 
 class _Planner:
@@ -69,10 +75,11 @@ class _Planner:
         self.notes: list[str] = []
         self.left: frozenset[str] = frozenset()
 
-    def plan(self) -> FilePlan:
-        held = misfits(self.facts, self.frameworks, self.target)
+    def plan(self, *, unsafe_fixes: bool) -> FilePlan:
+        found = misfits(self.facts, self.frameworks, self.target, self.project.patched_in)
+        held = [None if one is not None and one.unsafe and unsafe_fixes else one for one in found]
         legacy = [i for i, binding in enumerate(self.facts.bindings) if self._is_legacy(binding)]
-        kept = [Kept(i, one.reason, self._place(one.use)) for i in legacy if (one := held[i]) is not None]
+        kept = [Kept(i, one.reason, one.detail or self._place(one.use)) for i in legacy if (one := held[i]) is not None]
         free = [i for i in legacy if held[i] is None]
         if free:
             self._move(free)

@@ -139,6 +139,8 @@ def summary(analysis: Analysis, total: Counts, style: Style) -> list[str]:
     lines += _left_out(analysis)
     if by[Applicability.SAFE]:
         lines.append(style.dim("Hint: `logshift migrate --diff` shows what would change, `logshift migrate` does it."))
+    elif by[Applicability.UNSAFE]:
+        lines.append(style.dim("Hint: `logshift migrate --diff --unsafe-fixes` shows what would change."))
     elif by[Applicability.MANUAL]:
         lines.append(style.dim("Hint: `logshift explain PATH:LINE` says what holds a logger back, and what to do."))
     return lines

@@ -7,6 +7,7 @@ and its page – and checks the facts of one file. Its name reads well after "al
 from __future__ import annotations
 
 from logshift._record import NamedTuple
+from logshift.fit import Misfit
 from logshift.frameworks import Framework, Target
 from logshift.model import Applicability, Binding, FileFacts, Reason, Span
 
@@ -32,7 +33,7 @@ class View(NamedTuple):
 
     frameworks: dict[str, Framework]
     target: Target
-    misfits: tuple[Reason | None, ...]  # by binding
+    misfits: tuple[Misfit | None, ...]  # by binding
 
 
 class Rule(NamedTuple):
@@ -58,16 +59,23 @@ def bindings_of(framework: str, facts: FileFacts, view: View) -> Iterator[Found]
     for index, binding in enumerate(facts.bindings):
         if not is_legacy(binding, view) or view.frameworks[binding.framework].name != framework:
             continue
-        reason = view.misfits[index]
+        held = view.misfits[index]
+        detail = f"; {held.detail}" if held is not None and held.detail else ""
         yield Found(
             span=binding.call,
-            message=f"legacy logger: `{_shown(binding)}`",
-            applicability=Applicability.SAFE if reason is None else Applicability.MANUAL,
-            reason=reason,
+            message=f"legacy logger: `{_shown(binding)}`{detail}",
+            applicability=_applicability(held),
+            reason=held.reason if held is not None else None,
             scope=binding.scope,
             canonical=binding.canonical,
             binding=index,
         )
+
+
+def _applicability(held: Misfit | None) -> Applicability:
+    if held is None:
+        return Applicability.SAFE
+    return Applicability.UNSAFE if held.unsafe else Applicability.MANUAL
 
 
 def _shown(binding: Binding) -> str:

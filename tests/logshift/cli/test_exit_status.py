@@ -143,3 +143,20 @@ def test_files_that_can_be_analysed_are_migrated_beside_those_that_cannot(projec
     assert "broken.py:3:27 not analysed syntax error: '(' was never closed" in told.out
     assert "bytes.py:1:9 not analysed byte 0xff is not valid utf-8" in told.out
     assert "1 logger moved in 1 file." in told.out
+
+
+def test_unsafe_fixes_are_made_where_they_are_asked_for(project, logshift):
+    text = "import logging\n\n\ndef run():\n    logging.getLogger('x').info('run')\n"
+    root = project({"mod.py": text, "test_mod.py": "from mock import patch\n\npatch('mod.logging.getLogger')\n"})
+    told = logshift("check", "mod.py")
+    assert told.status == 1
+    assert "mod.py:5:5 LS101 [unsafe] " in told.out
+    assert "its factory is patched in test_mod.py (factory-patched)\n" in told.out
+    assert "Hint: `logshift migrate --diff --unsafe-fixes` shows what would change." in told.out
+    told = logshift("migrate")
+    assert (told.status, (root / "mod.py").read_text()) == (1, text)
+    assert "mod.py:5:5 kept (factory-patched) its factory is patched in test_mod.py\n" in told.out
+    assert logshift("migrate", "--diff", "--unsafe-fixes").status == 1
+    assert (root / "mod.py").read_text() == text
+    assert logshift("migrate", "--unsafe-fixes").status == 0
+    assert "UniversalFrameworkLogger" in (root / "mod.py").read_text()

@@ -362,7 +362,13 @@ STANDING = [
 @pytest.mark.parametrize(("place", "paths"), STANDING)
 def test_rollback_that_is_printed_can_be_pasted(project, logshift, sources, monkeypatch, place, paths):
     modules = ("x/a.py", "x/pkg/c.py", "y/b.py", "with space/d.py")
-    marks = ("x/logshift.toml", "x/pkg/logshift.toml", "y/.git/x", "with space/logshift.toml", "ci/strict/logshift.toml")
+    marks = (
+        "x/logshift.toml",
+        "x/pkg/logshift.toml",
+        "y/.git/x",
+        "with space/logshift.toml",
+        "ci/strict/logshift.toml",
+    )
     root = project(dict.fromkeys(modules, sources["movable"]) | dict.fromkeys(marks, ""))
     (root / "pyproject.toml").unlink()
     monkeypatch.chdir(root / place)
@@ -399,7 +405,9 @@ def test_files_of_several_projects_are_refused(project, logshift, sources, monke
 
 
 def test_projects_inside_the_project_are_part_of_it(project, logshift, sources):
-    root = project({"a.py": sources["movable"], "logshift.toml": "", "x/b.py": sources["movable"], "x/logshift.toml": ""})
+    root = project(
+        {"a.py": sources["movable"], "logshift.toml": "", "x/b.py": sources["movable"], "x/logshift.toml": ""}
+    )
     assert logshift("migrate", "a.py", "x/b.py").status == 0
     assert logshift("rollback").status == 0
     assert (root / "a.py").read_text() == (root / "x/b.py").read_text() == sources["movable"]

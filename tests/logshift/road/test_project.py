@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from logshift.migrate import migrate
+
 LEGACY = "import logging\n\nlog = logging.getLogger(__name__)\n"
 HOUSE = "universal_framework.observability.unified_logger"
 
@@ -275,3 +277,65 @@ def test_another_teams_target_is_written(project) -> None:
     project.write({"app/mod.py": text}, '[tool.logshift.target]\nmodule = "their.log"\nclass = "Log"\n')
 
     assert project.after().decode() == "from their.log import Log\n\nlog = Log(\"mod\")\nlog.info('x')\n"
+
+
+AT_RUN_TIME = "import logging\n\n\ndef load():\n    logging.getLogger('x').error('failed')\n"
+AT_IMPORT = "import logging\n\nlogger = logging.getLogger(__name__)\n"
+IMPORTED = "from structlog import get_logger\n\nlogger = get_logger()\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "test", "is_patched"),
+    [
+        (AT_RUN_TIME, "with patch('app.mod.logging.getLogger') as g: ...", True),
+        (AT_RUN_TIME, "@patch('app.mod.logging.getLogger')\ndef t(g): ...", True),
+        (AT_RUN_TIME, "def t(monkeypatch): monkeypatch.setattr('app.mod.logging.getLogger', g)", True),
+        (AT_RUN_TIME, "from app import mod\npatch.object(mod.logging, 'getLogger')", True),
+        (AT_RUN_TIME, "import app.mod as m\ndef t(mocker): mocker.patch.object(m.logging, 'getLogger')", True),
+        (AT_RUN_TIME, "import app.mod\napp.mod.logging.getLogger = Mock()", True),
+        (AT_RUN_TIME, "from app import mod\npatch.multiple(mod.logging, getLogger=DEFAULT)", True),
+        (AT_RUN_TIME, "MOD = 'app.mod'\npatch(f'{MOD}.logging.getLogger')", True),
+        (AT_RUN_TIME, "MOD = 'app.mod'\npatch(MOD + '.logging.getLogger')", True),
+        (AT_RUN_TIME, "from app import mod\npatch(mod.__name__ + '.logging.getLogger')", True),
+        (AT_RUN_TIME, "import app.mod\ndef t(where): patch(f'{where}.logging.getLogger')", True),
+        (AT_RUN_TIME, "from app.mod import load\npatch('logging.getLogger')", True),
+        (AT_RUN_TIME, "patch('logging.getLogger')\nimportlib.import_module('app.mod')", True),
+        (AT_RUN_TIME, "import logging\nimport app.mod\npatch.object(logging, 'getLogger')", True),
+        (AT_RUN_TIME, "patch('app.mod.logging')", True),
+        (AT_IMPORT, "patch('app.mod.logging.getLogger')", True),
+        (AT_IMPORT, "patch('app.mod.logging')", False),
+        (IMPORTED, "patch('app.mod.get_logger')", True),
+        (IMPORTED, "patch('structlog.get_logger')\nimport app.mod", True),
+        (IMPORTED, "patch('app.mod.structlog.get_logger')", False),
+        (AT_RUN_TIME, "patch('app.mod.logging.basicConfig')", False),
+        (AT_RUN_TIME, "patch('app.mod.load')\nimport logging", False),
+        (AT_RUN_TIME, "patch('app.model.logging.getLogger')", False),
+        (AT_RUN_TIME, "patch('logging.getLogger')\nimport app.other", False),
+        (AT_RUN_TIME, "# patch('app.mod.logging.getLogger')", False),
+        (AT_RUN_TIME, "TEXT = 'app.mod.logging.getLogger'", False),
+    ],
+)
+def test_a_logger_whose_factory_is_patched_moves_only_where_that_is_asked_for(
+    project, module: str, test: str, is_patched: bool
+) -> None:
+    project.write({"app/mod.py": module, "tests/t.py": f"from unittest.mock import *\n{test}\n"})
+
+    (finding,) = [one for one in project.check("app/mod.py").findings if one.binding >= 0]
+    assert str(finding.applicability) == ("unsafe" if is_patched else "safe")
+    assert (str(finding.reason) == "factory-patched") == is_patched
+    assert ("its factory is patched in tests/t.py" in finding.message) == is_patched
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    assert (outcome.after is None) == is_patched
+    assert [one.detail for one in outcome.kept] == ["its factory is patched in tests/t.py"] * is_patched
+    (outcome,) = migrate(project.check("app/mod.py"), unsafe_fixes=True).outcomes
+    assert outcome.after is not None
+    assert not outcome.kept
+
+
+def test_what_a_person_has_to_look_at_is_not_made_unsafe_by_a_patch(project) -> None:
+    text = "import logging\n\nlog = logging.getLogger(__name__)\nprint(log is None or log is logging)\n"
+    project.write({"app/mod.py": text, "tests/t.py": "from mock import patch\npatch('app.mod.logging.getLogger')\n"})
+
+    (finding,) = project.check("app/mod.py").findings
+    assert (str(finding.applicability), str(finding.reason)) == ("manual", "compared-by-identity")
+    assert migrate(project.check("app/mod.py"), unsafe_fixes=True).outcomes[0].after is None
