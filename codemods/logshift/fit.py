@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from logshift._record import NamedTuple
 from logshift.frameworks import NODE, Contract, Framework
-from logshift.model import Binding, FileFacts, NameKind, Reason, Use, UseKind
+from logshift.model import Binding, NameKind, Reason, Use, UseKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ class Misfit(NamedTuple):
         return self.reason is Reason.FACTORY_PATCHED
 
 
-def uses_by_binding(facts: FileFacts) -> list[list[Use]]:
-    """Return the uses that each binding may arrive at, in order of place."""
-    found: list[list[Use]] = [[] for _ in facts.bindings]
-    for use in facts.uses:
+def uses_by_binding(bindings: int, uses: Iterable[Use]) -> list[list[Use]]:
+    """Return for each of so many bindings the uses that it may arrive at."""
+    found: list[list[Use]] = [[] for _ in range(bindings)]
+    for use in uses:
         for index in use.bindings:
             found[index].append(use)
     return found

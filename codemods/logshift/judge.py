@@ -31,7 +31,7 @@ def misfits(
 
     Bindings that meet in one name stay together: what holds one back holds them all.
     """
-    uses = uses_by_binding(facts)
+    uses = uses_by_binding(len(facts.bindings), facts.uses)
     held = [
         misfit(binding, uses[index], frameworks[binding.framework], target.framework.contract)
         or _misfit_of_factory(binding, facts, target, patched)
@@ -55,18 +55,23 @@ def _misfit_of_factory(binding: Binding, facts: FileFacts, target: Target, patch
 
 def _meeting(facts: FileFacts) -> list[set[int]]:
     """Return the bindings that meet: those that one use may see, or that bind one name."""
-    groups: list[set[int]] = [set(use.bindings) for use in facts.uses]
+    groups: list[set[int]] = [set(use.bindings) for use in facts.uses if len(use.bindings) > 1]
     names: dict[tuple[int, str], set[int]] = {}
     for index, binding in enumerate(facts.bindings):
         for target in binding.targets:
             names.setdefault((binding.scope if "." not in target else -1, target), set()).add(index)
-    joined: list[set[int]] = []
+    joined: dict[int, set[int]] = {}  # the group of each binding that meets another
     for group in [*groups, *(found for (scope, _), found in names.items() if scope >= 0)]:
         if len(group) < 2:
             continue
-        apart = [other for other in joined if not other & group]
-        joined = [*apart, group.union(*(other for other in joined if other & group))]
-    return joined
+        meeting = {id(one): one for index in group if (one := joined.get(index)) is not None}
+        widest = max(meeting.values(), key=len, default=group)
+        for other in [group, *meeting.values()]:
+            if other is not widest and not other <= widest:
+                widest |= other
+                joined.update(dict.fromkeys(other, widest))
+        joined.update(dict.fromkeys(group, widest))
+    return list({id(one): one for one in joined.values()}.values())
 
 
 def judge(

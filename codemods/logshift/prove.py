@@ -30,6 +30,7 @@ from logshift.scan import parse
 from logshift.scan.text import is_spelled
 from logshift.scan.tree import Definition, Tree
 from logshift.source import Source
+from logshift.spans import Spans
 
 PARSES = "parses"
 BYTES = "bytes outside the edits are the same"
@@ -100,9 +101,9 @@ def _first(plan: FilePlan) -> str:
 
 def _bytes_differ(source: Source, edits: Iterable[Edit], output: Rewritten) -> str | None:
     """Hold every patch against the places that the plan names, and the output against input and patches."""
-    allowed = [_place(edit, source) for edit in edits]
+    allowed = Spans(_place(edit, source) for edit in edits)
     for patch in output.patches:
-        if not any(place.holds(patch.span) for place in allowed) and not _is_blank(source, patch, allowed):
+        if not allowed.hold(patch.span) and not _is_blank(source, patch, allowed):
             return f"bytes {patch.span.start} to {patch.span.end} were to stay"
     if apply_patches(source.data, output.patches) != output.data:
         return "the output is not the input with its patches"
@@ -118,13 +119,16 @@ def _place(edit: Edit, source: Source) -> Span:
     return edit.span
 
 
-def _is_blank(source: Source, patch: Patch, allowed: list[Span]) -> bool:
+def _is_blank(source: Source, patch: Patch, allowed: Spans) -> bool:
     """Say whether a deletion goes beyond the planned lines only by blank lines."""
-    left = source.data[patch.span.start : patch.span.end]
-    for place in sorted(allowed):
-        if patch.span.holds(place) and place.start != place.end:
-            left = left.replace(source.data[place.start : place.end], b"", 1)
-    return not patch.data and not left.strip()
+    if patch.data:
+        return False
+    at = patch.span.start
+    for place in allowed.within(patch.span):
+        if source.data[at : place.start].strip():
+            return False
+        at = max(at, place.end)
+    return not source.data[at : patch.span.end].strip()
 
 
 # -- syntax tree ---------------------------------------------------------------------------------------------
@@ -285,14 +289,15 @@ def _read_early(tree: Tree) -> set[str]:
 def _unused_imports(tree: Tree) -> set[str]:
     """Return the modules and names that are imported and not read; those that strings may need left out."""
     read = {(home.index, node.id) for node in tree.names if (home := tree.resolve(node.id, tree.scope_of[node]))}
-    found = set()
+    found: set[str] = set()
+    spelled: dict[str, bool] = {}
     for scope in tree.scopes:
         for name, definitions in scope.definitions.items():
-            if (scope.index, name) in read or is_spelled(name, tree.strings):
-                continue
-            for definition in definitions:
-                if definition.kind == Definition.IMPORT and not _submodule(definition):
-                    found.add(definition.path)
+            paths = {one.path for one in definitions if one.kind == Definition.IMPORT and not _submodule(one)}
+            if paths and (scope.index, name) not in read and not spelled.get(name):
+                if name not in spelled:
+                    spelled[name] = is_spelled(name, tree.strings)
+                found |= set() if spelled[name] else paths
     return found
 
 

@@ -68,8 +68,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Give the target a `name` keyword and say so in [tool.logshift.target.contract] constructor.",
     ),
     Reason.FACTORY_PATCHED: Explanation(
-        "A file of the project – a test, mostly – patches the factory that makes this logger, and would wait in vain for "
-        "it to be called.",
+        "A file of the project – a test, mostly – patches the factory that makes this logger, and would wait in vain "
+        "for it to be called.",
         "Let the test patch the logger or look at what is logged, or migrate with --unsafe-fixes and mend it then.",
     ),
     Reason.INSIDE_FSTRING: Explanation(

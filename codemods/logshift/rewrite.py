@@ -8,7 +8,7 @@ the expression that changes. Every other byte is carried over as it is.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -95,16 +95,21 @@ class _Rewriter:
     def patches(self) -> tuple[Patch, ...]:
         found = [Patch(Span(edit.at, edit.at), self.source.encode(edit.text)) for edit in self.inserts]
         vanishing: list[Span] = []
+        lines = sorted(self.lines)  # logical lines: none holds another
+        inside: dict[Span, list[_ExpressionEdit]] = {line: [] for line in lines}
+        outside: list[_ExpressionEdit] = []
+        for edit in self.expressions:
+            before = bisect_right(lines, edit.span.start, key=lambda line: line.start)
+            holder = lines[before - 1] if before and lines[before - 1].holds(edit.span) else None
+            (outside if holder is None else inside[holder]).append(edit)
         for line, edits in self.lines.items():
-            inner = [edit for edit in self.expressions if line.holds(edit.span)]
-            self.expressions = [edit for edit in self.expressions if not line.holds(edit.span)]
-            patch = self._line(line, edits, inner)
+            patch = self._line(line, edits, inside[line])
             if patch is None:
                 vanishing.append(self._physical(line))
             else:
                 found.append(patch)
         found += [Patch(span, b"") for span in self._with_blank_lines(vanishing)]
-        found += [self._expression(span, edits) for span, edits in _outermost(self.expressions)]
+        found += [self._expression(span, edits) for span, edits in _outermost(outside)]
         return tuple(sorted(found, key=lambda patch: (patch.span.start, patch.span.end)))
 
     # -- whole lines ------------------------------------------------------------------------------------------
@@ -150,8 +155,10 @@ class _Rewriter:
         if any(edit.at in (span.start, span.end) for edit in self.inserts):
             return span  # something takes the place of what goes
         before, after = self._blanks_before(span.start), self._blanks_after(span.end)
-        head = self.source.data[: before.start].rstrip(b" \t\f\r\n")
-        opens = not head or (before.start == span.start and head.endswith(b":"))
+        end = before.start
+        while end > 0 and self.source.data[end - 1] in b" \t\f\r\n":
+            end -= 1
+        opens = end == 0 or (before.start == span.start and self.source.data[end - 1] == ord(":"))
         if opens or (before.start < span.start and self._lines(after) <= self._lines(before)):
             wider = Span(span.start, after.end)
         elif before.start < span.start:

@@ -15,6 +15,7 @@ from functools import partial
 
 from logshift.config.settings import Settings
 from logshift.frameworks import LABEL, NODE, Framework, Target
+from logshift.fit import uses_by_binding
 from logshift.judge import misfits
 from logshift.model import Binding, FileFacts, Form, NameKind, Span, Statement, Use, UseKind
 from logshift.plan.edits import (
@@ -33,6 +34,7 @@ from logshift.plan.imports import Imports
 from logshift.plan.shared import Fate, Keeps, Shared, share
 from logshift.resolve import Project
 from logshift.source import Source
+from logshift.spans import Spans
 
 CHANNEL = "channel"
 _NO_LINES: frozenset[Span] = frozenset()
@@ -68,6 +70,11 @@ class _Planner:
         self.target = target
         self.component = project.component(facts.path)
         self.imports = Imports(facts, source, frozenset(name.partition(".")[0] for name in project.modules))
+        self.uses = uses_by_binding(len(facts.bindings), facts.uses)
+        self.at = {use.reference: use for use in reversed(facts.uses)}
+        self.on_line: dict[Span, list[Statement]] = {}
+        for statement in facts.statements:
+            self.on_line.setdefault(statement.line, []).append(statement)
         self.keeps: dict[int, Keeps] = {}
         self.callee = target.cls
         self.edits: list[Edit] = []
@@ -169,8 +176,8 @@ class _Planner:
         statement = self.facts.statements[binding.statement]
         self.edits.append(Delete(statement.span, statement.line, empties=False))
         self.moved.append(Moved(index, self.component, "consolidated"))
-        for use in self.facts.uses:
-            if use.text == binding.targets[0] and use.bindings and use.bindings[0] == index:
+        for use in self.uses[index]:
+            if use.text == binding.targets[0] and use.bindings[0] == index:
                 self._edit_use(use, shared)
 
     def _refer(self, index: int, shared: str) -> None:
@@ -178,8 +185,7 @@ class _Planner:
         binding = self.facts.bindings[index]
         self.moved.append(Moved(index, self.component, "consolidated"))
         if binding.form is Form.INLINE:
-            use = next(use for use in self.facts.uses if use.reference == binding.call)
-            self._edit_use(use, shared, initial=binding.initial)
+            self._edit_use(self.at[binding.call], shared, initial=binding.initial)
             return
         label = self.keeps[index].label
         bind = [*binding.initial, *([(CHANNEL, label)] if label is not None else [])]
@@ -211,7 +217,7 @@ class _Planner:
     def _takes_label_on_calls(self, index: int) -> bool:
         """Say whether the label of a logger that keeps its name can be written on each of its calls."""
         binding = self.facts.bindings[index]
-        uses = [use for use in self.facts.uses if index in use.bindings]
+        uses = self.uses[index]
         direct = all(
             use.kind is UseKind.CALL
             and use.bindings == (index,)
@@ -229,24 +235,24 @@ class _Planner:
         return not (is_module_name and (name in self.facts.exported or self._is_wanted_elsewhere(name)))
 
     def _label_calls(self, index: int, label: str) -> None:
-        for use in self.facts.uses:
-            if index in use.bindings and self._takes_label(use):
+        for use in self.uses[index]:
+            if self._takes_label(use):
                 assert use.call is not None
                 self.edits.append(Keyword(use.call, CHANNEL, label))
 
     def _renamed_on_the_spot(self, index: int, made: Construct) -> Replace | None:
         """Return the edit for a helper that is made, and called by a name that changes, in one expression."""
         methods = dict(self._framework(index).methods)
-        for use in self.facts.uses:
-            if use.reference == made.span and use.function is not None and use.member in methods:
-                return Replace(use.function, f"{made.text}.{methods[use.member]}")
+        use = self.at.get(made.span)
+        if use is not None and use.function is not None and use.member in methods:
+            return Replace(use.function, f"{made.text}.{methods[use.member]}")
         return None
 
     def _rename_methods(self, index: int) -> None:
         """Call a helper's methods by the target's names, where the logger itself stays."""
         methods = dict(self._framework(index).methods)
-        for use in self.facts.uses:
-            if use.bindings[:1] == (index,) and use.kind is UseKind.CALL and use.function is not None:
+        for use in self.uses[index]:
+            if use.bindings[0] == index and use.kind is UseKind.CALL and use.function is not None:
                 new = methods.get(use.member, use.member)
                 if new != use.member and use.text:
                     self.edits.append(Replace(use.function, f"{use.text}.{new}"))
@@ -313,10 +319,10 @@ class _Planner:
         )
 
     def _edit_imports(self, is_taken: Callable[[str], bool], *, needed: bool) -> None:
-        gone = [edit.span for edit in self.edits if isinstance(edit, (Replace, Construct, Delete))]
+        gone = Spans(edit.span for edit in self.edits if isinstance(edit, (Replace, Construct, Delete)))
         unneeded, left = self.imports.unneeded(
             [framework for framework in self.frameworks.values() if framework.key != self.target.framework.key],
-            lambda span: any(one.holds(span) for one in gone),
+            gone.hold,
             self._is_wanted_elsewhere,
         )
         self.edits.extend(self.imports.removal(unneeded))
@@ -337,10 +343,10 @@ class _Planner:
         )
 
     def _is_alone(self, line: Span) -> bool:
-        return any(statement.line == line and statement.alone for statement in self.facts.statements)
+        return any(statement.alone for statement in self.on_line.get(line, ()))
 
     def _spans_on(self, line: Span) -> set[Span]:
-        known = {statement.span for statement in self.facts.statements if statement.line == line}
+        known = {statement.span for statement in self.on_line.get(line, ())}
         # Statements that are not facts stand on the line too: then it is never whole.
         text = self.source.text(line)
         return known if text.count(";") < len(known) else known | {line}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from logshift._record import NamedTuple
+from logshift.fit import uses_by_binding
 from logshift.model import Binding, FileFacts, Form, NameKind, ScopeKind, Use, UseKind
 
 #: Names for a new module-level logger, in order of preference.
@@ -90,6 +91,8 @@ class _Sharer:
         self.is_house = is_house
         self.is_wanted_elsewhere = is_wanted_elsewhere
         self.takes_label_on_calls = takes_label_on_calls
+        self.uses = uses_by_binding(len(facts.bindings), facts.uses)
+        self.declared = frozenset().union(*(scope.globals for scope in facts.scopes))
         self.gone: set[tuple[int, str]] = set()
         self.fates = dict.fromkeys(free, Fate.CONSTRUCT)
         self.shared: dict[int, Shared] = {}
@@ -114,7 +117,8 @@ class _Sharer:
         name = self.facts.bindings[keeper].targets[0] if keeper is not None else self._new_name(others, groups)
         removed = self._groups_that_see(name, groups)
         used = [index for index in removed if self._uses_by_name(index)]
-        referring = [index for index in others if index not in removed and self._can_refer(index, name, keeper)]
+        going = set(removed)
+        referring = [index for index in others if index not in going and self._can_refer(index, name, keeper)]
         if not used and not referring:  # nobody reads the names that go
             self.fates.update(dict.fromkeys(removed, Fate.REMOVE))
             return
@@ -216,11 +220,12 @@ class _Sharer:
             return False
         if scope == 0 and (
             name in self.facts.exported
-            or any(name in other.globals for other in self.facts.scopes)
+            or name in self.declared
             or self.is_wanted_elsewhere(name)
         ):
             return False
         uses = [use for index in members for use in self._uses_by_name(index)]
+        together = set(members)
         labelled = any(self.keeps[index].label is not None for index in members)
         if labelled and len([use for use in uses if use.kind is not UseKind.CALL]) > 1:
             return False  # one logger in several hands is one object, with its label bound
@@ -229,17 +234,17 @@ class _Sharer:
             and use.certain
             and use.kind is not UseKind.DELETE
             and not (use.quoted and self.keeps[index].label is not None)
-            and self._has_one_label(use, members)
+            and self._has_one_label(use, together)
             for index in members
             for use in self._uses_by_name(index)
         )
 
-    def _has_one_label(self, use: Use, members: list[int]) -> bool:
-        return set(use.bindings) <= set(members) and len({self.keeps[index].label for index in use.bindings}) == 1
+    def _has_one_label(self, use: Use, members: set[int]) -> bool:
+        return members.issuperset(use.bindings) and len({self.keeps[index].label for index in use.bindings}) == 1
 
     def _uses_by_name(self, index: int) -> list[Use]:
         name = self.facts.bindings[index].targets[0]
-        return [use for use in self.facts.uses if use.text == name and index in use.bindings]
+        return [use for use in self.uses[index] if use.text == name]
 
     def _groups_that_see(self, shared: str, groups: list[list[int]]) -> list[int]:
         """Take back the groups with a use that would not see the shared logger by its name."""

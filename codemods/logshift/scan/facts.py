@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 
 from logshift.model import Binding, FactoryReference, FileFacts, Reason, RootCall, Scope, Use, UseKind
+from logshift.fit import uses_by_binding
 from logshift.scan.bindings import Bindings
 from logshift.scan.head import HeadReader
 from logshift.scan.imports import Imports
@@ -27,9 +28,8 @@ def extract(source: Source, tree: Tree, names: Names) -> FileFacts:
     making = Bindings(tree, values, places, names)
     calls = making.calls()
     uses = Uses(tree, values, places, calls).all()
-    bindings = [
-        making.binding(call, [use for use in uses if index in use.bindings]) for index, call in enumerate(calls)
-    ]
+    of_binding = uses_by_binding(len(calls), uses)
+    bindings = [making.binding(call, of_binding[index]) for index, call in enumerate(calls)]
     head = HeadReader(tree, places, frozenset(calls)).read()
     imports = Imports(tree, places)
     exported = imports.exported()

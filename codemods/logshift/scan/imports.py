@@ -19,6 +19,7 @@ class Imports:
     def __init__(self, tree: Tree, places: Places) -> None:
         self.tree = tree
         self.places = places
+        self._spelled: dict[str, bool] = {}
 
     def all(self, exported: frozenset[str]) -> list[Import]:
         """Return each name that an import binds, in order of place."""
@@ -65,8 +66,11 @@ class Imports:
         line = self.places.statements[self.places.number(statement)].line
         if _NOQA.search(self.places.source.text(line)):
             return True
-        if is_spelled(bound, self.tree.strings):
-            return True
+        if bound not in self._spelled:
+            self._spelled[bound] = is_spelled(bound, self.tree.strings) or self._is_in_type_comment(bound)
+        return self._spelled[bound]
+
+    def _is_in_type_comment(self, bound: str) -> bool:
         comment = rf"#\s*type:.*(?<![\w.]){re.escape(bound)}(?!\w)"
         return re.search(comment.encode(), self.places.source.data) is not None
 

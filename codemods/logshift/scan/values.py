@@ -67,6 +67,7 @@ class Values:
         self._names: dict[tuple[int, str], Value] = {}
         self._expressions: dict[ast.expr, Value] = {}
         self._attributes: dict[tuple[ast.ClassDef, str], list[tuple[ast.AST, ast.expr | None]]] | None = None
+        self._bodies = {scope.node: scope for scope in tree.scopes if scope.kind is ScopeKind.CLASS}
         self._running: set[object] = set()
         self._cut = False  # a definition leads back to itself: what was found meanwhile is not the whole of it
 
@@ -124,7 +125,7 @@ class Values:
                         if isinstance(member, OfClass):
                             self._attributes.setdefault((member.node, target.attr), []).append((target, value))
         found = list(self._attributes.get((cls, name), ()))
-        body = next((scope for scope in self.tree.scopes if scope.node is cls), None)
+        body = self._bodies.get(cls)
         if body is not None:
             found += [(definition.node, definition.value) for definition in body.definitions.get(name, ())]
         for base in cls.bases:
