@@ -15,16 +15,20 @@ _DEEP = 30_000  # frames; real sources nest deeper than the default allows
 
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
+    return _guarded(lambda: _command(arguments))
+
+
+def _command(arguments: list[str]) -> int:
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEP))
     if arguments[:1] == ["check"]:
         from logshift.cli import check
 
         plain = check.parse_plain(arguments[1:])
         if plain is not None:
-            return _guarded(lambda: check.run(plain))
+            return check.run(plain)
     from logshift.cli import app
 
-    return _guarded(lambda: app.invoke(arguments))
+    return app.invoke(arguments)
 
 
 def _guarded(command: Callable[[], int]) -> int:
@@ -43,10 +47,20 @@ def _guarded(command: Callable[[], int]) -> int:
             return _without_reader()
         if kind == "ConfigurationError":
             return _say(str(error), 2, prefix="")
+        if not _is_somewhere():
+            return _say("the working directory does not exist any more; go to one that does", 2)
         import traceback
 
         return _say(f"{traceback.format_exc()}logshift: this is a defect of logshift; please report it", 2, prefix="")
     return status
+
+
+def _is_somewhere() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _say(message: str, status: int, prefix: str = "logshift: ") -> int:

@@ -47,7 +47,7 @@ class Discovered(NamedTuple):
 
     files: tuple[str, ...]
     excluded: Excluded
-    unreadable: tuple[tuple[str, str], ...] = ()  # folders and links that cannot be followed, and why
+    unreadable: tuple[tuple[str, str], ...] = ()  # folders, links and others that cannot be read, and why
 
 
 def discover(paths: Iterable[str], settings: Settings, *, force_exclude: bool = False) -> Discovered:
@@ -67,6 +67,8 @@ def discover(paths: Iterable[str], settings: Settings, *, force_exclude: bool = 
             walk.by_pattern += 1
         elif os.path.isdir(path):
             walk.folder(path)
+        elif not os.path.isfile(path):
+            walk.unreadable.append((os.path.normpath(path), "is not a regular file"))  # a pipe may never end
         else:
             walk.file(os.path.normpath(path), os.path.realpath(path), is_link=os.path.islink(path))
     return walk.result()
@@ -266,6 +268,8 @@ def _first_line(path: str) -> str:
 
 
 def _read_layer(path: str, folder: str) -> _Layers:
+    if not os.path.isfile(path):
+        return ()
     try:
         with open(path, "rb") as file:
             patterns = Patterns.of_file(file.read())

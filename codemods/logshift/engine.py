@@ -12,7 +12,7 @@ from logshift.discover import Excluded, discover, is_generated
 from logshift.judge import judge
 from logshift.model import FileFacts, Finding, Unanalysed
 from logshift.resolve import Project
-from logshift.scan import may_hold_loggers, read
+from logshift.scan import may_hold_loggers, read, unreadable
 from logshift.scan.names import Names, table
 from logshift.source import Source
 
@@ -80,6 +80,9 @@ def analyse(
             failed += 1
             continue
         if not may_hold_loggers(data, names):
+            if (why := unreadable(path, data)) is not None:
+                unanalysed.append(why)
+                failed += 1
             continue
         if is_generated(data):
             generated += 1

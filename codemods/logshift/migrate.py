@@ -17,7 +17,7 @@ from logshift.plan import plan_file
 from logshift.plan.edits import AddAlias, FilePlan, Insert, Kept
 from logshift.prove import PROOFS, Failed, prove
 from logshift.resolve import Group, groups
-from logshift.rewrite import CannotRewriteError, rewrite
+from logshift.rewrite import CannotRewriteError, Patch, rewrite
 from logshift.scan import read
 from logshift.source import Source
 
@@ -31,6 +31,7 @@ class Outcome(NamedTuple):
     after: bytes | None  # None where nothing changes
     failed: Failed | None
     proofs: int  # how many were passed
+    patches: tuple[Patch, ...] = ()  # what makes the bytes after out of those before, in order of place
 
     @property
     def kept(self) -> tuple[Kept, ...]:
@@ -119,7 +120,7 @@ def _migrate_file(file: FileResult, analysis: Analysis, *, unsafe_fixes: bool) -
     if failed is not None:
         passed = PROOFS.index(failed.proof) if failed.proof in PROOFS else 0
         return Outcome(plan.path, plan, file.data, None, failed, passed)
-    return Outcome(plan.path, plan, file.data, output.data, None, len(PROOFS))
+    return Outcome(plan.path, plan, file.data, output.data, None, len(PROOFS), output.patches)
 
 
 def _plan_again(

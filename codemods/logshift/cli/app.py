@@ -100,7 +100,11 @@ def _check_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_PATHS
 @_check_options
 def check(paths: tuple[str, ...], **options: Any) -> int:
-    """Report legacy loggers, and which share follows the pattern. Changes nothing."""
+    """Report legacy loggers, and which share follows the pattern. Changes nothing.
+
+    A file without the words that making a logger takes is not parsed, so syntax errors in it are not looked for. One
+    that is not text is reported as not analysed.
+    """
     return check_.run(CheckArguments(paths=paths, **options))
 
 
@@ -126,18 +130,24 @@ def migrate_command(
         None if journal.exists else _planned(paths, settings, unsafe_fixes=unsafe_fixes)
     )  # where nothing is to move, no folder is made
     run = None
-    if done is None or done.changed:
-        with _in_order(journal, place_of(settings, config)) as recovered:
-            if done is None or recovered is not None:
-                done = _planned(paths, settings, unsafe_fixes=unsafe_fixes)
-            if done.changed:
-                run = _write(journal, done)
-    if output_format == "json":
-        tell(document.render(done.analysis, done, run))
-    else:
-        undo = _undo(run, done, journal, config) if run is not None else None
-        tell(migration_report.render(done, Style.for_stream(sys.stdout), undo=undo))
-    return check_.status(done.analysis if run is None else analyse(paths, settings))
+    try:
+        if done is None or done.changed:
+            with _in_order(journal, place_of(settings, config)) as recovered:
+                if done is None or recovered is not None:
+                    done = _planned(paths, settings, unsafe_fixes=unsafe_fixes)
+                if done.changed:
+                    run = _write(journal, done)
+        if output_format == "json":
+            tell(document.render(done.analysis, done, run))
+        else:
+            undo = _undo(run, done, journal, config) if run is not None else None
+            tell(migration_report.render(done, Style.for_stream(sys.stdout), undo=undo))
+        return check_.status(done.analysis if run is None else analyse(paths, settings))
+    except KeyboardInterrupt:
+        if run is None or done is None:
+            raise
+        undo = _undo(run, done, journal, config)
+        return complain(f"interrupted after every file had been written; `{undo}` restores them", INTERRUPTED)
 
 
 def _settings_of_one(paths: tuple[str, ...], config: str | None) -> Settings:
@@ -185,11 +195,15 @@ def _show_diff(
 def _write(journal: apply.Journal, done: Migration) -> str:
     """Write the files, all or none, and return the name of the run."""
     changes = [apply.Change(one.path, one.before, one.after) for one in done.changed if one.after is not None]
+    known = {record.run for record in journal.runs()}
     try:
         return apply.apply(journal, changes, done.analysis.settings.digest)
     except apply.ChangedMeanwhileError as error:
         raise _Complaint(f"{error} changed while it was being migrated; nothing was written, run again") from error
     except KeyboardInterrupt:
+        written = [record.run for record in journal.runs() if record.run not in known]
+        if written and journal.read(written[-1]).status is apply.Status.COMMITTED:  # it came just too late
+            return written[-1]
         complain("interrupted; every file is as it was")
         raise click.exceptions.Exit(INTERRUPTED) from None
     except OSError as error:

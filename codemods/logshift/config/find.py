@@ -83,6 +83,8 @@ def _upwards(folder: str) -> list[str]:
 
 def _may_speak_of_us(path: str) -> bool:
     """Say whether the file may have a ``[tool.logshift]``; the word alone may be a dependency."""
+    if not os.path.isfile(path):
+        return False
     try:
         with open(path, "rb") as file:
             return b"logshift" in file.read()

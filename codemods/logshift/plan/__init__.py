@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 
 from logshift.config.settings import Settings
-from logshift.frameworks import LABEL, NODE, Framework, Target
 from logshift.fit import uses_by_binding
+from logshift.frameworks import LABEL, NODE, Framework, Target
 from logshift.judge import misfits
 from logshift.model import Binding, FileFacts, Form, NameKind, Span, Statement, Use, UseKind
 from logshift.plan.edits import (

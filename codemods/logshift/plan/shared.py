@@ -218,11 +218,7 @@ class _Sharer:
         home = self.facts.scopes[scope]
         if home.bound.get(name) != len(members) or home.dynamic or name in home.globals | home.nonlocals:
             return False
-        if scope == 0 and (
-            name in self.facts.exported
-            or name in self.declared
-            or self.is_wanted_elsewhere(name)
-        ):
+        if scope == 0 and (name in self.facts.exported or name in self.declared or self.is_wanted_elsewhere(name)):
             return False
         uses = [use for index in members for use in self._uses_by_name(index)]
         together = set(members)

@@ -10,10 +10,31 @@ from logshift.model import FileFacts, Unanalysed
 from logshift.scan.names import Names
 from logshift.source import Source, UndecodableError
 
+_HEAD = 400  # a declaration of the encoding stands in the first two lines
+
 
 def may_hold_loggers(data: bytes, names: Names) -> bool:
     """Say whether these bytes could make a logger; False is certain."""
     return names.tokens.search(data) is not None
+
+
+def unreadable(path: str, data: bytes) -> Unanalysed | None:
+    """Say why these bytes are no text, without a parser; None if they are.
+
+    A file that cannot hold a logger is not parsed, so a syntax error in it is nobody's business. But of bytes that
+    are not text nothing can be said: in UTF-16, say, no word is what it looks like.
+    """
+    try:
+        if not data.isascii() or b"coding" in data[:_HEAD]:
+            Source(path, data)
+    except UndecodableError as error:
+        return Unanalysed(path, error.line, error.column, str(error))
+    at = data.find(b"\0")
+    return (
+        Unanalysed(path, *Source(path, data).position(at), "source code string cannot contain null bytes")
+        if at >= 0
+        else None
+    )
 
 
 def scan(path: str, module: str, data: bytes, names: Names) -> FileFacts | Unanalysed | None:
@@ -30,6 +51,8 @@ def read(path: str, module: str, data: bytes, names: Names) -> FileFacts | Unana
     """Return the facts of one file, whether or not it can hold loggers, or why it could not be read."""
     from logshift.scan import parse
 
+    if (why := unreadable(path, data)) is not None:
+        return why
     try:
         source = Source(path, data)
         return parse.facts(source, module, names)

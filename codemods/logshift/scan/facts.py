@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 
-from logshift.model import Binding, FactoryReference, FileFacts, Reason, RootCall, Scope, Use, UseKind
 from logshift.fit import uses_by_binding
+from logshift.model import Binding, FactoryReference, FileFacts, Reason, RootCall, Scope, Use, UseKind
 from logshift.scan.bindings import Bindings
 from logshift.scan.head import HeadReader
 from logshift.scan.imports import Imports

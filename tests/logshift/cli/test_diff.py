@@ -7,8 +7,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logshift.model import Span
+from logshift.report import patch
+from logshift.rewrite import Patch, apply_patches
+from logshift.spans import Spans
 
 PLAIN = "import logging\n\nlogger = logging.getLogger(__name__)\n\n\ndef run(n):\n    logger.info('run %d', n)\n"
 LEGACY = Path(__file__).parents[3] / "fixtures" / "legacy"
@@ -110,3 +118,31 @@ def test_patch_is_one_for_the_program_of_that_name(project, start, tmp_path_fact
 def test_diff_of_nothing_is_empty(project, logshift):
     project({"a.py": "x = 1\n"})
     assert logshift("migrate", "--diff") == (0, "", "")
+
+
+@given(st.lists(st.sampled_from([b"a", b"b", b"\n", b"\r\n", b"\r"])), st.data())
+def test_hunks_are_of_the_lines_that_any_patches_change(pieces, data):
+    before = b"".join(pieces)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(before)), max_size=8)))
+    put = st.lists(st.sampled_from([b"a", b"b", b"\n"])).map(b"".join)
+    patches = tuple(Patch(Span(*cut), data.draw(put)) for cut in zip(cuts[::2], cuts[1::2], strict=False))
+    after = apply_patches(before, patches)
+    outcome = SimpleNamespace(before=before, after=after, patches=patches)
+    old, new = patch._lines(before), patch._lines(after)
+    at = new_at = 0
+    for one in [*patch._changes(outcome, old, new), patch._Change(len(old), len(old), len(new), len(new))]:
+        assert old[at : one.first] == new[new_at : one.new_first]
+        assert one.first == len(old) or old[one.first : one.last] != new[one.new_first : one.new_last]
+        at, new_at = one.last, one.new_last
+    assert (at, new_at) == (len(old), len(new))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted)),
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+)
+def test_many_spans_say_what_each_of_them_would(spans, place):
+    spans = [Span(*one) for one in spans]
+    place = Span(*sorted(place))
+    assert Spans(spans).hold(place) == any(one.holds(place) for one in spans)
+    assert Spans(spans).within(place) == sorted(one for one in spans if place.holds(one))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
 import pytest
 
 from logshift.cli import app
@@ -160,3 +164,85 @@ def test_unsafe_fixes_are_made_where_they_are_asked_for(project, logshift):
     assert (root / "mod.py").read_text() == text
     assert logshift("migrate", "--unsafe-fixes").status == 0
     assert "UniversalFrameworkLogger" in (root / "mod.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"x = 1\ny = '\xff'\n", "2:6 not analysed byte 0xff is not valid utf-8"),
+        ("import logging\nlogging.info(1)\n".encode("utf-16"), "1:1 not analysed byte 0xff is not valid utf-8"),
+        ("x = 1\n".encode("utf-16-le"), "1:2 not analysed source code string cannot contain null bytes"),
+        (b"x = 1\ny = '\0'\n", "2:6 not analysed source code string cannot contain null bytes"),
+        (b"import logging\n\0\n", "2:1 not analysed source code string cannot contain null bytes"),
+        (b"# coding: no-such\nx = 1\n", "1:1 not analysed unknown encoding: no-such"),
+    ],
+)
+def test_file_that_is_no_text_is_not_counted_as_checked(project, logshift, data, told):
+    project({"a.py": data, "b.py": "x = 1\n"})
+    done = logshift("check")
+    assert done.status == 3
+    assert f"a.py:{told}\n" in done.out
+    assert "in 1 file.\n" in done.out
+
+
+def test_file_without_a_word_of_loggers_is_not_parsed(project, logshift):
+    project({"a.py": "x = = 1\n", "b.py": b"# coding: latin-1\nx = '\xe9'\n"})
+    assert logshift("check").status == 0
+
+
+def test_working_directory_that_is_gone_is_told_of(project, process, tmp_path):
+    project({})
+    gone = tmp_path / "gone"
+    for command in ("check", "runs", "migrate"):
+        gone.mkdir()
+        program = f"cd {gone} && rmdir {gone} && exec {sys.executable} -P -m logshift {command}"
+        done = subprocess.run(["/bin/sh", "-c", program], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "logshift: the working directory does not exist any more; go to one that does\n"
+
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("where", ["report", "count", "commit"])
+def test_interrupt_after_the_files_are_written_says_so(project, logshift, sources, monkeypatch, where):
+    root = project({"movable.py": sources["movable"]})
+    with monkeypatch.context() as patching:
+        if where == "report":
+            patching.setattr(app.migration_report, "render", interrupted)
+        elif where == "count":
+            patching.setattr(app.check_, "status", interrupted)
+        else:
+            real = app.apply.apply
+
+            def late(*arguments):
+                real(*arguments)
+                raise KeyboardInterrupt
+
+            patching.setattr(app.apply, "apply", late)
+            patching.setattr(app.check_, "status", interrupted)
+        told = logshift("migrate")
+    assert told.status == 130
+    assert "UniversalFrameworkLogger" in (root / "movable.py").read_text()
+    command = re.search(r"interrupted after every file had been written; `(logshift rollback \S+)`", told.err).group(1)
+    assert logshift(*command.split()[1:]).status == 0
+    assert (root / "movable.py").read_text() == sources["movable"]
+
+
+@pytest.mark.parametrize("module", ["logshift.cli.check", "logshift.cli.app", "logshift.engine"])
+def test_interrupt_while_the_program_loads_is_no_traceback(project, module):
+    project({})
+    program = (
+        "import sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from logshift.__main__ import run\n"
+        f"sys.argv[1:] = ['check'] if {module!r} != 'logshift.cli.app' else ['runs']\n"
+        "run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "logshift: interrupted\n")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logshift.config.find import settings_for
 from logshift.config.settings import DEFAULT_EXCLUDE
 from logshift.discover import NoSuchPathError, is_generated
 
@@ -332,3 +334,27 @@ def test_person_who_speaks_of_generating_or_editing_is_believed(head):
 @given(st.binary(max_size=3000))
 def test_any_bytes_may_stand_at_the_head(data):
     assert is_generated(data) in (True, False)
+
+
+@posix
+@pytest.mark.parametrize("asked", ["pipe.py", "link.py", "socket.py", "/dev/zero"])
+def test_what_is_named_and_is_no_file_is_told_of_and_not_opened(tree, found, monkeypatch, asked):
+    root = tree({"a.py": ""})
+    monkeypatch.chdir(root)
+    os.mkfifo("pipe.py")
+    os.symlink("pipe.py", "link.py")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket.py")
+        files, done = found(root, ["a.py", asked])
+    assert files == ["a.py"]
+    assert done.unreadable == ((asked, "is not a regular file"),)
+
+
+@posix
+def test_ignore_file_and_configuration_that_are_no_files_are_not_opened(tree, found, monkeypatch):
+    root = tree({"a/b.py": ""})
+    monkeypatch.chdir(root)
+    os.mkfifo("a/.gitignore")
+    os.mkfifo("a/pyproject.toml")
+    assert found(root, ["a"])[0] == ["a/b.py"]
+    settings_for(("a",))

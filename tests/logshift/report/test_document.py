@@ -154,7 +154,7 @@ def test_what_was_not_analysed_is_named_with_its_place(project, logshift):
     told = {one["path"]: (one["line"], one["column"], one["message"]) for one in document["not_analysed"]}
     assert told["b.py"] == (1, 18, "syntax error: '(' was never closed")
     assert told["c.py"] == (1, 20, "byte 0xff is not valid utf-8")
-    assert told["d.py"][:2] == (1, 1)
+    assert told["d.py"][:2] == (1, 8)
     assert told["d.py"][2].endswith("source code string cannot contain null bytes")  # an error of either kind
     assert (document["totals"]["files_not_analysed"], document["totals"]["files_checked"]) == (3, 1)
 
