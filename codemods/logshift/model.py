@@ -165,8 +165,10 @@ class Binding(NamedTuple):
     repeated: bool  # in a loop of its scope
     sole: bool  # the statement is `target = <this call>`, one plain name
     annotation: Span | None  # the target's annotation, where it names a logger type of the framework
+    annotated: bool  # the target has another annotation
     configuration: bool  # it only configures logging
     obstacle: Reason | None  # what the file itself shows to stand in the way
+    quotes: str  # those that a literal may have here: inside an f-string not all, before Python 3.12
     channel: str | None  # a label that helper loggers carry
     canonical: str  # the statement as facts, for the fingerprint
 

@@ -73,8 +73,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Let the test patch the logger or look at what is logged, or migrate with --unsafe-fixes and mend it then.",
     ),
     Reason.INSIDE_FSTRING: Explanation(
-        "The place lies in an f-string whose positions this Python version does not give (before 3.12).",
-        "Take the expression out of the f-string, or run with Python 3.12 or later.",
+        "The place lies in an f-string of which Python before 3.12 does not give the positions, or whose quotes leave "
+        "none for a new literal there.",
+        "Take the expression out of the f-string, or let only one kind of quotes stand in it.",
     ),
     Reason.UNSUPPORTED_ENCODING: Explanation(
         "The file's encoding does not give each line's bytes back.",

@@ -135,10 +135,10 @@ class _Planner:
         if self._framework(index).name_means != NODE:
             return None
         if name.kind is NameKind.LITERAL and name.text != self.facts.module:
-            return _quoted(name.text)
+            return _quoted(name.text, self.facts.bindings[index].quotes)
         if name.kind is not NameKind.COMPUTED:
             return None
-        return name.text if name.certain else f'{name.text} or "root"'
+        return name.text if name.certain else f"{name.text} or {_quoted('root', self.facts.bindings[index].quotes)}"
 
     def _label(self, index: int) -> str | None:
         """Return the source of a label that has to stay on the events; None if there is none to keep."""
@@ -146,9 +146,9 @@ class _Planner:
         if not self.settings.keep_channels or self._framework(index).name_means != LABEL:
             return None
         if binding.channel is not None:
-            return _quoted(binding.channel)
+            return _quoted(binding.channel, binding.quotes)
         if binding.name.kind is NameKind.LITERAL and binding.name.text not in (self.component, self.facts.module):
-            return _quoted(binding.name.text)
+            return _quoted(binding.name.text, binding.quotes)
         return binding.name.text if binding.name.kind is NameKind.COMPUTED else None
 
     def _is_wanted_elsewhere(self, name: str) -> bool:
@@ -201,11 +201,11 @@ class _Planner:
             self._label_calls(index, keeps.label)
         elif keeps.label is not None:
             bind.append((CHANNEL, keeps.label))
-        arguments: list[tuple[str | None, str]] = [(None, _quoted(self.component))]
+        arguments: list[tuple[str | None, str]] = [(None, _quoted(self.component, binding.quotes))]
         if keeps.node is not None:
             arguments.append(("name", keeps.node))
         if keeps.via is not None:
-            arguments.append(("via", _quoted(keeps.via)))
+            arguments.append(("via", _quoted(keeps.via, binding.quotes)))
         made = Construct(binding.call, self.callee, tuple(arguments), tuple(bind))
         renamed = self._renamed_on_the_spot(index, made)
         self.edits.append(renamed or made)
@@ -389,7 +389,9 @@ def _bound(name: str, bind: list[tuple[str, str]]) -> str:
     return f"{name}.bind({', '.join(f'{key}={value}' for key, value in bind)})" if bind else name
 
 
-def _quoted(text: str) -> str:
-    """Return a Python string literal in double quotes."""
+def _quoted(text: str, quotes: str = "\"'") -> str:
+    """Return a Python string literal, in double quotes where those are among the `quotes` that it may have."""
+    if '"' not in quotes and "'" not in text:
+        return repr(text)
     body = repr("'" + text)[2:-1].replace("\\'", "'") if '"' not in text else ""
     return f'"{body}"' if body or not text else repr(text)

@@ -93,6 +93,7 @@ class _Sharer:
         self.takes_label_on_calls = takes_label_on_calls
         self.uses = uses_by_binding(len(facts.bindings), facts.uses)
         self.declared = frozenset().union(*(scope.globals for scope in facts.scopes))
+        self.borrowed = frozenset().union(*(scope.nonlocals for scope in facts.scopes))
         self.gone: set[tuple[int, str]] = set()
         self.fates = dict.fromkeys(free, Fate.CONSTRUCT)
         self.shared: dict[int, Shared] = {}
@@ -209,7 +210,8 @@ class _Sharer:
         groups: dict[tuple[int, str], list[int]] = {}
         for index in members:
             binding = self.facts.bindings[index]
-            bound = binding.initial or binding.name.kind is NameKind.COMPUTED  # fields of its own: it is no mere name
+            # With fields of its own it is no mere name; an annotation may need what nothing else does.
+            bound = binding.initial or binding.name.kind is NameKind.COMPUTED or binding.annotated
             if binding.form is Form.NAME and binding.sole and binding.statement >= 0 and not bound:
                 groups.setdefault((binding.scope, binding.targets[0]), []).append(index)
         return [group for (scope, name), group in groups.items() if self._may_go(scope, name, group)]
@@ -217,6 +219,8 @@ class _Sharer:
     def _may_go(self, scope: int, name: str, members: list[int]) -> bool:
         home = self.facts.scopes[scope]
         if home.bound.get(name) != len(members) or home.dynamic or name in home.globals | home.nonlocals:
+            return False
+        if name in self.borrowed and self._is_borrowed(scope, name):
             return False
         if scope == 0 and (name in self.facts.exported or name in self.declared or self.is_wanted_elsewhere(name)):
             return False
@@ -234,6 +238,19 @@ class _Sharer:
             for index in members
             for use in self._uses_by_name(index)
         )
+
+    def _is_borrowed(self, scope: int, name: str) -> bool:
+        """Say whether a function inside `scope` says that `name` is not its own: somebody has to bind it then."""
+        for one in self.facts.scopes:
+            if name in one.nonlocals:
+                home = one.parent
+                while home > 0 and (
+                    name not in self.facts.scopes[home].bound or name in self.facts.scopes[home].nonlocals
+                ):
+                    home = self.facts.scopes[home].parent
+                if home == scope:
+                    return True
+        return False
 
     def _has_one_label(self, use: Use, members: set[int]) -> bool:
         return members.issuperset(use.bindings) and len({self.keeps[index].label for index in use.bindings}) == 1

@@ -62,6 +62,7 @@ class Bindings:
         scope = self.tree.scope_of[call]
         sole = self._is_sole(call, statement)
         obstacle = self._callee_obstacle(call) or obstacle or self._place_obstacle(call)
+        annotation = self._annotation(statement, framework) if sole else None
         is_root = framework.name_means == NODE and _is_root_name(name)
         if is_root:
             obstacle = Reason.ROOT_LOGGER
@@ -80,9 +81,11 @@ class Bindings:
             import_time=not scope.deferred,
             repeated=self._is_repeated(call),
             sole=sole,
-            annotation=self._annotation(statement, framework) if sole else None,
+            annotation=annotation,
+            annotated=isinstance(statement, ast.AnnAssign) and annotation is None,
             configuration=is_root or _only_configures(framework, form, uses),
             obstacle=obstacle,
+            quotes=self.places.quotes(call),
             channel=framework.channel,
             canonical=f"{', '.join(targets)} = {factory.path}({', '.join(part for part in given if part)})",
         )
@@ -96,6 +99,9 @@ class Bindings:
         if factory.wraps:
             return self._wrapped_arguments(positional, keywords, obstacle)
         given = positional[0] if positional else keywords.pop(factory.name_argument or "name", None)
+        if given is None and obstacle is not None:  # the name may be in what the stars bring
+            text = ", ".join(f"**{self.places.text(one.value)}" for one in call.keywords if one.arg is None)
+            return LoggerName(NameKind.COMPUTED, text, certain=False), (), obstacle
         shown = tuple((key, self.places.text(value)) for key, value in keywords.items())
         if framework.name_means == COMPONENT:
             return self._name(given), shown, None
@@ -122,14 +128,36 @@ class Bindings:
     def _name(self, node: ast.expr | None) -> LoggerName:
         if node is None or (isinstance(node, ast.Constant) and node.value is None):
             return LoggerName(NameKind.NONE)
-        if isinstance(node, ast.Name) and node.id == "__name__":
+        if self._is_module_name(node):
             return LoggerName(NameKind.MODULE)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return LoggerName(NameKind.LITERAL, node.value)
         text = self.places.text(node)
         if isinstance(node, (ast.IfExp, ast.BoolOp, ast.Lambda, ast.NamedExpr)) or "\n" in text:
             text = f"({text})"
-        return LoggerName(NameKind.COMPUTED, text, _is_surely_text(node))
+        return LoggerName(NameKind.COMPUTED, text, self._is_surely_text(node))
+
+    def _is_module_name(self, node: ast.expr) -> bool:
+        """Say whether `node` is the module's ``__name__``, and not a parameter or variable that is called so."""
+        is_name = isinstance(node, ast.Name) and node.id == "__name__"
+        return is_name and self.tree.resolve("__name__", self.tree.scope_of[node]) is None
+
+    def _is_surely_text(self, node: ast.expr) -> bool:
+        """Say whether an expression gives a string that is not empty, whatever its parts are."""
+        if isinstance(node, ast.Constant):
+            return isinstance(node.value, str) and node.value != ""
+        if isinstance(node, ast.Name):
+            return self._is_module_name(node)
+        if isinstance(node, ast.JoinedStr):
+            return any(self._is_surely_text(part) for part in node.values)
+        if isinstance(node, ast.BinOp):
+            if isinstance(node.op, ast.Mod):
+                return self._is_surely_text(node.left)
+            is_sum = isinstance(node.op, ast.Add)
+            return is_sum and (self._is_surely_text(node.left) or self._is_surely_text(node.right))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+            return self._is_surely_text(node.func.value)
+        return isinstance(node, ast.Attribute) and node.attr in ("__name__", "__qualname__", "__module__")
 
     def _destination(self, call: ast.Call) -> tuple[Form, tuple[str, ...]]:
         """Say where the logger goes: the form, and the targets as written."""
@@ -187,7 +215,7 @@ class Bindings:
         return None if certain and self.values.framework(call) is not None else Reason.CONDITIONAL
 
     def _place_obstacle(self, call: ast.Call) -> Reason | None:
-        if not self.places.is_sure(call):
+        if not self.places.is_sure(call) or not self.places.quotes(call):
             return Reason.INSIDE_FSTRING
         if not self.places.source.round_trips:
             return Reason.UNSUPPORTED_ENCODING
@@ -203,23 +231,6 @@ def _same_place(assign: ast.AST, values: ast.Tuple | ast.List, node: ast.AST) ->
         if isinstance(target, (ast.Tuple, ast.List)) and len(target.elts) == len(values.elts)
     ]
     return targets if len(targets) == len(assign.targets) else []
-
-
-def _is_surely_text(node: ast.expr) -> bool:
-    """Say whether an expression gives a string that is not empty, whatever its parts are."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, str) and node.value != ""
-    if isinstance(node, ast.Name):
-        return node.id == "__name__"
-    if isinstance(node, ast.JoinedStr):
-        return any(_is_surely_text(part) for part in node.values)
-    if isinstance(node, ast.BinOp):
-        if isinstance(node.op, ast.Mod):
-            return _is_surely_text(node.left)
-        return isinstance(node.op, ast.Add) and (_is_surely_text(node.left) or _is_surely_text(node.right))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        return _is_surely_text(node.func.value)
-    return isinstance(node, ast.Attribute) and node.attr in ("__name__", "__qualname__", "__module__")
 
 
 def _is_root_name(name: LoggerName) -> bool:

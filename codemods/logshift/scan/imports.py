@@ -37,6 +37,7 @@ class Imports:
                     statement = definition.node
                     assert isinstance(statement, (ast.Import, ast.ImportFrom))
                     path, index = definition.path, definition.alias
+                    deleted = any(one.kind == Definition.DELETE for one in definitions)
                     found.append(
                         Import(
                             statement=self.places.number(statement),
@@ -47,7 +48,7 @@ class Imports:
                             alias=index,
                             aliases=len(statement.names),
                             guarded=self._is_guarded(statement),
-                            kept=bound in exported or self._is_kept(statement, index, bound),
+                            kept=bound in exported or deleted or self._is_kept(statement, index, bound),
                             references=tuple(sorted(reads.get((scope.index, bound), ()))),
                         )
                     )

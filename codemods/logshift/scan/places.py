@@ -31,6 +31,18 @@ class Places:
         """Say whether `node` lies in a replacement field of an f-string."""
         return any(isinstance(parent, ast.JoinedStr) for parent in self.tree.ancestors(node))
 
+    def quotes(self, node: ast.expr) -> str:
+        """Return the quotes that a literal may have at `node`, or in it: none, where f-strings take both."""
+        around = [parent for parent in self.tree.ancestors(node) if isinstance(parent, ast.JoinedStr)]
+        if not around:
+            return "\"'"
+        own, whole = self.text(node), self.text(around[-1])
+        used = [quote for quote in "\"'" if quote in own]
+        if len(used) == 1:
+            return used[0]
+        rest = whole.replace(own, "", 1)
+        return "".join(quote for quote in "\"'" if quote not in rest)
+
     def is_sure(self, node: ast.expr) -> bool:
         """Say whether the parser's place for `node` is right: inside f-strings it is not before Python 3.12."""
         if not self.is_in_fstring(node):

@@ -113,7 +113,7 @@ class Values:
             return frozenset({OfClass(definition.node, instance=False)})
         if kind == Definition.PARAMETER:
             return self._parameter(definition)
-        return _UNKNOWN
+        return _NOTHING if kind == Definition.DELETE else _UNKNOWN  # a name that is gone is nothing else, it raises
 
     def attribute_definitions(self, cls: ast.ClassDef, name: str) -> list[tuple[ast.AST, ast.expr | None]]:
         """Return the places that give `cls`, or a base of it in this file, the attribute `name`."""
