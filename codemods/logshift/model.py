@@ -41,6 +41,7 @@ class Reason(str, Enum):
     OPTIONAL_DEPENDENCY = "optional-dependency"
     CONDITIONAL = "conditional"
     ROOT_LOGGER = "root-logger"
+    DETACHED_LOGGER = "detached-logger"
     CUSTOM_PIPELINE = "custom-pipeline"
     UNKNOWN_METHOD = "unknown-method"
     UNKNOWN_ATTRIBUTE = "unknown-attribute"

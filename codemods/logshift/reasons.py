@@ -23,7 +23,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Call the factory where the logger is needed, or hand on the logger instead.",
     ),
     Reason.DYNAMIC_ACCESS: Explanation(
-        "The factory is reached through getattr, importlib or __import__.",
+        "The factory is reached through getattr, importlib, sys.modules or the like.",
         "Write a plain import and a plain call.",
     ),
     Reason.OPTIONAL_DEPENDENCY: Explanation(
@@ -37,6 +37,10 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.ROOT_LOGGER: Explanation(
         "The root logger is the application's to configure; it belongs to no component.",
         "Log through a logger of the module, or leave the call if it only configures.",
+    ),
+    Reason.DETACHED_LOGGER: Explanation(
+        "The logger is made by its class, outside the logging tree: no level or handler that is configured reaches it.",
+        "Get it from logging.getLogger, or keep it and suppress the finding.",
     ),
     Reason.CUSTOM_PIPELINE: Explanation(
         "The logger is given a pipeline or a wrapped logger of its own.",

@@ -33,6 +33,7 @@ class Factory(NamedTuple):
     name_argument: str | None  # the keyword of the first positional argument, the logger's name
     binds_keywords: bool = False  # other keywords become bound fields
     wraps: bool = False  # the first argument is a logger to wrap, not a name
+    detached: bool = False  # a class whose loggers have no place in the tree
 
 
 class Framework(NamedTuple):
@@ -50,6 +51,8 @@ class Framework(NamedTuple):
     root_functions: frozenset[str]  # module functions that log through the root logger
     tokens: tuple[bytes, ...]  # words without which a file cannot make such a logger
     methods: tuple[tuple[str, str], ...] = ()  # a helper's methods and what they are called on the target
+    aliases: tuple[tuple[str, str], ...] = ()  # other ways to a dotted place, and the one it is known by
+    root: str = ""  # where the logger at the root of the tree is found
     channel: str | None = None  # the label under which a helper's events were reported
 
     @property

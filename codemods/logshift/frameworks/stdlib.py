@@ -31,13 +31,26 @@ CONTRACT = Contract(
 FRAMEWORK = Framework(
     name="stdlib",
     title="logging",
-    factories=(Factory("logging.getLogger", "name"),),
+    factories=(
+        Factory("logging.getLogger", "name"),
+        Factory("logging.root.manager.getLogger", "name"),
+        Factory("logging.root.getChild", "suffix"),
+        Factory("logging.Logger", "name", detached=True),
+    ),
     name_means=NODE,
     contract=CONTRACT,
     types=frozenset({"logging.Logger"}),
     derives=frozenset({"getChild"}),
     emits=LEVEL_METHODS | {"handle", "_log"},
     configures=_CONFIGURES,
-    root_functions=frozenset(f"logging.{name}" for name in LEVEL_METHODS),
+    root_functions=frozenset(f"{where}.{name}" for name in LEVEL_METHODS for where in ("logging", "logging.root")),
     tokens=(b"logging",),
+    aliases=(
+        ("logging.Logger.manager", "logging.root.manager"),
+        ("logging.Logger.root", "logging.root"),
+        ("logging.root.root", "logging.root"),
+        ("logging.root.manager.root", "logging.root"),
+        ("logging.RootLogger.manager", "logging.root.manager"),
+    ),
+    root="logging.root",
 )

@@ -43,7 +43,8 @@ class Bindings:
             for call in found
             if call.args and (factory := self._factory(call)) is not None and factory[1].wraps
         }
-        return sorted((call for call in found if call not in wrapped), key=self.places.span)
+        roots = {call.func.value for call in found if isinstance(call.func, ast.Attribute)}  # getLogger().getChild("x")
+        return sorted((call for call in found if call not in wrapped and call not in roots), key=self.places.span)
 
     def _factory(self, call: ast.Call) -> tuple[Framework, Factory] | None:
         for member in self.values.of(call.func):
@@ -63,9 +64,14 @@ class Bindings:
         sole = self._is_sole(call, statement)
         obstacle = self._callee_obstacle(call) or obstacle or self._place_obstacle(call)
         annotation = self._annotation(statement, framework) if sole else None
-        is_root = framework.name_means == NODE and _is_root_name(name)
-        if is_root:
-            obstacle = Reason.ROOT_LOGGER
+        is_root = False
+        if factory.detached:
+            obstacle = Reason.DETACHED_LOGGER
+        elif framework.name_means == NODE and factory is framework.factories[0]:
+            is_root = obstacle is not Reason.UNKNOWN_ARGUMENTS and _is_root_name(name)
+            obstacle = Reason.ROOT_LOGGER if is_root else obstacle
+        elif framework.name_means == NODE and (_is_root_name(name) or not name.certain):
+            obstacle = obstacle or Reason.UNKNOWN_ARGUMENTS  # what is empty does not mean the root here
         shown = {NameKind.NONE: "", NameKind.MODULE: "__name__", NameKind.LITERAL: repr(name.text)}
         given = [shown.get(name.kind, name.text), *(f"{key}={value}" for key, value in initial)]
         return Binding(

@@ -104,7 +104,9 @@ class _Others:
             for member in self.values.of(node):
                 if not isinstance(member, Path) or member.dotted not in self.names.factories:
                     continue
-                framework, _ = self.names.factories[member.dotted]
+                framework, factory = self.names.factories[member.dotted]
+                if factory.detached:  # a class: to name it is not to hand on a factory
+                    continue
                 if framework.key != self.names.target and not self._in_annotation(node):
                     reason = member.doubt or Reason.FACTORY_ESCAPES
                     found.append(

@@ -24,6 +24,7 @@ class Names(NamedTuple):
     modules: frozenset[str]  # modules that a star import may bring factories from
     tokens: re.Pattern[bytes]
     frameworks: dict[str, Framework]
+    aliases: dict[str, str]  # dotted places that are known by another name
     target: str  # the key of the framework that loggers move to
 
 
@@ -37,6 +38,7 @@ def table(legacy: Iterable[Framework], target: Framework) -> Names:
         root_functions=frozenset(path for framework in frameworks for path in framework.root_functions),
         modules=frozenset(path.rpartition(".")[0] for path in factories),
         tokens=re.compile(b"|".join(words)),
+        aliases={other: path for framework in frameworks for other, path in framework.aliases},
         frameworks={framework.key: framework for framework in frameworks},
         target=target.key,
     )

@@ -157,6 +157,8 @@ class Values:
             return _NOTHING.union(*(self._attribute(member, node.attr) for member in self.of(node.value)))
         if isinstance(node, ast.Call):
             return self._call(node)
+        if isinstance(node, ast.Subscript):
+            return self._subscript(node)
         if isinstance(node, ast.NamedExpr):
             return self.of(node.value)
         if isinstance(node, ast.IfExp):
@@ -167,8 +169,12 @@ class Values:
 
     def _attribute(self, base: object, name: str) -> Value:
         if isinstance(base, Path):
-            return frozenset({Path(f"{base.dotted}.{name}", base.doubt)})
+            return frozenset({self._path(f"{base.dotted}.{name}", base.doubt)})
         if isinstance(base, Made):
+            root = self._root(base.call)
+            path = self._path(f"{root}.{name}", None)
+            if root is not None and any(f"{one}.".startswith(f"{path.dotted}.") for one in self.names.factories):
+                return frozenset({path})
             return frozenset({Member(base, name)})
         if isinstance(base, OfClass):
             key = (base, name)
@@ -178,6 +184,35 @@ class Values:
             self._leave(key)
             return _NOTHING.union(*values) if values else _UNKNOWN
         return _UNKNOWN
+
+    def _path(self, dotted: str, doubt: Reason | None) -> Path:
+        """Return a dotted place by the name that it is known by."""
+        outer, _, name = dotted.rpartition(".")
+        if name == "__dict__" and outer:
+            return Path(outer, Reason.DYNAMIC_ACCESS)
+        return Path(self.names.aliases.get(dotted, dotted), doubt)
+
+    def _root(self, call: ast.Call) -> str | None:
+        """Return where the root logger is found, if that is what `call` gives."""
+        framework = self.framework(call)
+        if framework is None or not framework.root:
+            return None
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        is_root = not given or (len(given) == 1 and _string_or_none(given[0]) in ("", "root"))
+        return framework.root if is_root else None
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        """Follow ``sys.modules["logging"]`` and ``vars(logging)["getLogger"]``."""
+        name = _string(node.slice)
+        if name is None:
+            return _UNKNOWN
+        found = set()
+        for member in self.of(node.value):
+            if isinstance(member, Path) and member.dotted == "sys.modules":
+                found.add(Path(name, Reason.DYNAMIC_ACCESS))
+            elif isinstance(member, Path) and member.doubt is Reason.DYNAMIC_ACCESS:
+                found.add(self._path(f"{member.dotted}.{name}", member.doubt))
+        return frozenset(found) or _UNKNOWN
 
     def _call(self, node: ast.Call) -> Value:
         callee = self.of(node.func)
@@ -202,13 +237,18 @@ class Values:
         arguments = node.args
         if callee.dotted in _IMPORTERS and arguments:
             module = _string(arguments[0])
+            if module is not None and callee.dotted == "builtins.__import__" and not _gives_submodule(node):
+                module = module.partition(".")[0]
             if module is not None:
                 return frozenset({Path(module, Reason.DYNAMIC_ACCESS)})
+        if callee.dotted == "builtins.vars" and len(arguments) == 1:
+            return frozenset(Path(member.dotted, Reason.DYNAMIC_ACCESS)
+                             for member in self.of(arguments[0]) if isinstance(member, Path)) or _UNKNOWN  # fmt: skip
         if callee.dotted == "builtins.getattr" and len(arguments) >= 2:
             name = _string(arguments[1])
             paths = [member for member in self.of(arguments[0]) if isinstance(member, Path)]
             if name is not None and paths:
-                return frozenset(Path(f"{path.dotted}.{name}", Reason.DYNAMIC_ACCESS) for path in paths)
+                return frozenset(self._path(f"{path.dotted}.{name}", Reason.DYNAMIC_ACCESS) for path in paths)
         return _UNKNOWN
 
     def framework(self, call: ast.Call) -> Framework | None:
@@ -226,7 +266,7 @@ class Values:
         guarded = definition.node in self.tree.guarded or any(
             parent in self.tree.guarded for parent in self.tree.ancestors(definition.node)
         )
-        return frozenset({Path(definition.path, Reason.OPTIONAL_DEPENDENCY if guarded else None)})
+        return frozenset({self._path(definition.path, Reason.OPTIONAL_DEPENDENCY if guarded else None)})
 
     def _doubting_factories(self, value: Value) -> Value:
         """A factory under another name: the call can be seen, but the name may go elsewhere too."""
@@ -265,7 +305,7 @@ class Values:
             path = f"{module}.{name}"
             if path in self.names.factories or path in self.names.root_functions:
                 return frozenset({Path(path, Reason.STAR_IMPORT)})
-        if name in ("getattr", "__import__"):
+        if name in ("getattr", "__import__", "vars"):
             return frozenset({Path(f"builtins.{name}")})
         return _UNKNOWN
 
@@ -277,6 +317,16 @@ def _first_parameter(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.arg | 
 
 def _leaf(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _gives_submodule(node: ast.Call) -> bool:
+    """Say whether ``__import__`` is given a list of names, and so returns the module named and not its package."""
+    given = [*node.args[3:4], *(keyword.value for keyword in node.keywords if keyword.arg == "fromlist")]
+    return any(not isinstance(one, (ast.List, ast.Tuple)) or one.elts for one in given)
+
+
+def _string_or_none(node: ast.expr) -> str | None:
+    return "" if isinstance(node, ast.Constant) and node.value is None else _string(node)
 
 
 def _string(node: ast.expr) -> str | None:
