@@ -67,6 +67,7 @@ def analyse(
     legacy, target = settings.frameworks()
     names = table(legacy, target.framework)
     project = Project(settings, names)
+    names = project.names
     found = discover(paths, settings, force_exclude=force_exclude)
     files: list[FileResult] = []
     unanalysed = [Unanalysed(path, 1, 1, reason) for path, reason in found.unreadable]
@@ -79,7 +80,7 @@ def analyse(
             unanalysed.append(Unanalysed(path, 1, 1, f"cannot be read: {error.strerror}"))
             failed += 1
             continue
-        if not may_hold_loggers(data, names):
+        if not may_hold_loggers(data, names) and not project.may_import_a_factory(path, data):
             if (why := unreadable(path, data)) is not None:
                 unanalysed.append(why)
                 failed += 1

@@ -155,6 +155,7 @@ class Binding(NamedTuple):
 
     framework: str
     factory: str
+    callee: str  # the factory as the file calls it, by way of its imports; a name that is bound otherwise stays
     name: LoggerName
     form: Form
     targets: tuple[str, ...]  # "logger", "self.logger"

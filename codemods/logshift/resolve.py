@@ -16,6 +16,7 @@ from logshift.gitignore import Patterns
 from logshift.model import FileFacts, Unanalysed
 from logshift.scan import may_hold_loggers, read
 from logshift.scan.names import Names
+from logshift.source import Source, UndecodableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from logshift.model import Binding
     from logshift.scan.patches import Patches
 
+_FROM = re.compile(
+    rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)", re.MULTILINE
+)
+_IMPORT = re.compile(rb"^[ \t]*import[ \t]+([^\n#;]+)", re.MULTILINE)
+_AS = re.compile(r"(\*|[\w.]+)(?:\s+as\s+(\w+))?")
 _IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
 
 
@@ -45,7 +51,12 @@ class Project:
 
     def __init__(self, settings: Settings, names: Names) -> None:
         self.settings = settings
-        self.names = names
+        self.names = names._replace(origin=self.origin)
+        self._wanted = _with_what_holds_them([*names.factories, *names.root_functions])
+        self._roots = dict.fromkeys(os.path.normpath(os.path.join(settings.root, src)) for src in settings.src)
+        self._files: dict[str, str | None] = {}
+        self._origins: dict[str, str] = {}
+        self._imported: dict[str, tuple[dict[str, list[str]], list[str]]] = {}
         self._modules: dict[str, str] | None = None
         self._speaking: dict[str, list[str]] | None = None
         self._mixed: bool | None = None
@@ -68,7 +79,12 @@ class Project:
 
     def module(self, path: str) -> str:
         """Return the file's dotted name, ending in ``.__init__`` for a package."""
-        return module_name(path, self.settings)
+        module = module_name(path, self.settings)
+        root = os.path.abspath(path)
+        for _ in module.split("."):
+            root = os.path.dirname(root)
+        self._roots[root] = None
+        return module
 
     def data(self, path: str) -> bytes:
         """Return a file's bytes; nothing for one that cannot be read."""
@@ -86,6 +102,87 @@ class Project:
             return True
         leaf = module.rpartition(".")[2]
         return leaf.startswith("_") and leaf != "__init__" and module in self.required_by(target.module)
+
+    # -- what a module re-exports ---------------------------------------------------------------------------
+
+    def may_import_a_factory(self, path: str, data: bytes) -> bool:
+        """Say, by the look of the text, whether a file without a word of loggers imports a factory all the same."""
+        if b"import" not in data:
+            return False
+        module = self.module(path)
+        named, stars = _imports_in(data, module.rpartition(".")[0])
+        paths = [one for found in named.values() for one in found]
+        if any(self._may_lead(path) for path in paths):
+            return True
+        # `import util`, then util.get_log(); or everything there is
+        return any(
+            self._may_lead(f"{one}.{name}")
+            for one in [*stars, *paths]
+            if self._file_of(one) is not None
+            for name in self._imports_of(one)[0]
+            if name.encode() in data or one in stars
+        )
+
+    def origin(self, dotted: str) -> str:
+        """Return where a dotted name comes from, if that is a factory or what holds one; else the name itself."""
+        known = self._origins.get(dotted)
+        if known is None:
+            self._origins[dotted] = dotted  # what leads back to itself leads nowhere
+            known = self._origins[dotted] = self._follow(dotted) if self._may_lead(dotted) else dotted
+        return known
+
+    def _follow(self, dotted: str) -> str:
+        from logshift.scan import parse
+        from logshift.scan.tree import Definition
+
+        module, _, name = dotted.rpartition(".")
+        path = self._file_of(module)
+        if dotted in self._wanted or path is None:
+            return dotted
+        try:
+            tree = parse.tree(Source(path, self.data(path)), self.module(path))
+        except (UndecodableError, parse.NotPythonError):
+            return dotted
+        definitions = tree.root.definitions.get(name, [])
+        if len(definitions) == 1 and definitions[0].kind == Definition.IMPORT:
+            found = [] if definitions[0].node in tree.guarded else [definitions[0].path]
+        else:
+            stars = [] if definitions or name.startswith("_") else tree.root.definitions.get("*", [])
+            found = [f"{one.path.removesuffix('.*')}.{name}" for one in stars]
+        ends = [end for one in found if (end := self.origin(one)) in self._wanted]
+        return ends[-1] if ends else dotted
+
+    def _may_lead(self, dotted: str) -> bool:
+        todo, seen = [dotted], {dotted}
+        while todo:
+            current = todo.pop()
+            if current in self._wanted:
+                return True
+            module, _, name = current.rpartition(".")
+            if self._file_of(module) is not None:
+                named, stars = self._imports_of(module)
+                further = [*named.get(name, ()), *(f"{star}.{name}" for star in stars)]
+                todo += [one for one in further if one not in seen]
+                seen.update(further)
+        return False
+
+    def _imports_of(self, module: str) -> tuple[dict[str, list[str]], list[str]]:
+        if module not in self._imported:
+            path = self._file_of(module)
+            package = self.module(path).rpartition(".")[0] if path is not None else ""
+            self._imported[module] = _imports_in(self.data(path), package) if path is not None else ({}, [])
+        return self._imported[module]
+
+    def _file_of(self, module: str) -> str | None:
+        """Return the file of a module of the project; the whole project is not walked for it."""
+        if module not in self._files:
+            outer = module.rpartition(".")[0]
+            places = [os.path.join(root, *module.split(".")) for root in self._roots] if module.strip(".") else []
+            if outer and not any(os.path.isdir(os.path.join(root, *outer.split("."))) for root in self._roots):
+                places = []
+            files = [file for place in places for file in (os.path.join(place, "__init__.py"), f"{place}.py")]
+            self._files[module] = next((file for file in files if os.path.isfile(file)), None)
+        return self._files[module]
 
     # -- what a file speaks for -----------------------------------------------------------------------------
 
@@ -221,6 +318,42 @@ class Project:
                     seen.add(name)
                     todo.append((name, (*chain, name)))
         return None
+
+
+def _with_what_holds_them(paths: Iterable[str]) -> frozenset[str]:
+    """Return the dotted paths, and the modules that they are in."""
+    found: set[str] = set()
+    for path in paths:
+        parts = path.split(".")
+        lowest = min(2, len(parts) - 1)  # an outermost package holds much else
+        found.update(".".join(parts[:depth]) for depth in range(lowest, len(parts) + 1))
+    return frozenset(found)
+
+
+def _imports_in(data: bytes, package: str) -> tuple[dict[str, list[str]], list[str]]:
+    """Return what each imported name may stand for, and the modules that everything is imported from."""
+    named: dict[str, list[str]] = {}
+    stars = []
+    for module, listed in _FROM.findall(data):
+        base = _absolute(module.decode("utf-8", "replace"), package)
+        for name, bound in _AS.findall(re.sub(rb"#[^\n]*", b"", listed).decode("utf-8", "replace")):
+            if name == "*":
+                stars.append(base)
+            else:
+                named.setdefault(bound or name, []).append(f"{base}.{name}" if base else name)
+    for listed in _IMPORT.findall(data):
+        for name, bound in _AS.findall(listed.decode("utf-8", "replace")):
+            named.setdefault(bound or name, []).append(name)
+    return named, stars
+
+
+def _absolute(module: str, package: str) -> str:
+    name = module.lstrip(".")
+    level = len(module) - len(name)
+    if level == 0:
+        return name
+    parts = package.split(".") if package else []
+    return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
 
 def _packages(module: str) -> list[str]:

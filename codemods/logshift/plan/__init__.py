@@ -69,7 +69,9 @@ class _Planner:
         self.frameworks = frameworks
         self.target = target
         self.component = project.component(facts.path)
-        self.imports = Imports(facts, source, frozenset(name.partition(".")[0] for name in project.modules))
+        self.imports = Imports(
+            facts, source, frozenset(name.partition(".")[0] for name in project.modules), project.origin
+        )
         self.uses = uses_by_binding(len(facts.bindings), facts.uses)
         self.at = {use.reference: use for use in reversed(facts.uses)}
         self.on_line: dict[Span, list[Statement]] = {}
@@ -157,7 +159,9 @@ class _Planner:
     def _is_taken(self, name: str, *, free: list[int], gone: frozenset[tuple[int, str]]) -> bool:
         """Say whether `name` means something other than the target where it would be written."""
         own = {factory.path for factory in self.target.framework.factories}
-        imported = any(one.bound == name and one.scope == 0 and one.path in own for one in self.facts.imports)
+        imported = any(
+            one.bound == name and one.scope == 0 and self.project.origin(one.path) in own for one in self.facts.imports
+        )
         if name in self.facts.scopes[0].bound and not imported:
             return True
         for index in free:

@@ -30,10 +30,13 @@ class Name(NamedTuple):
 class Imports:
     """The imports of one file."""
 
-    def __init__(self, facts: FileFacts, source: Source, first_party: frozenset[str]) -> None:
+    def __init__(
+        self, facts: FileFacts, source: Source, first_party: frozenset[str], origin: Callable[[str], str]
+    ) -> None:
         self.facts = facts
         self.source = source
         self.first_party = first_party
+        self.origin = origin
 
     # -- getting at a name ------------------------------------------------------------------------------
 
@@ -57,7 +60,7 @@ class Imports:
     def _existing(self, target: Target) -> str | None:
         paths = {factory.path for factory in target.framework.factories}
         for one in self.facts.imports:
-            if one.path in paths and one.scope == 0 and not one.guarded and self._at_top(one):
+            if self.origin(one.path) in paths and one.scope == 0 and not one.guarded and self._at_top(one):
                 return one.bound
         return None
 
@@ -182,10 +185,20 @@ class Imports:
         removed: list[Import] = []
         left: list[Import] = []
         for one in self.facts.imports:
-            if one.full in removable and one.references and all(covered(span) for span in one.references):
-                needed = one.guarded or one.kept or (one.scope == 0 and wanted_elsewhere(one.bound))
+            if not one.references or not all(covered(span) for span in one.references):
+                continue
+            if (reexporting := self._reexports(one.full)) or self.origin(one.full) in removable:
+                needed = reexporting or one.guarded or one.kept or (one.scope == 0 and wanted_elsewhere(one.bound))
                 (left if needed else removed).append(one)
         return removed, left
+
+    def _reexports(self, module: str) -> bool:
+        """Say whether a factory is reached through `module`, which is there for other things too."""
+        return any(
+            call.startswith(f"{module}.") and self.origin(call) != call
+            for binding in self.facts.bindings
+            if (call := binding.callee)
+        )
 
     def removal(self, unneeded: Iterable[Import]) -> list[Edit]:
         """Return the edits that remove these imports; whether a suite becomes empty is settled by the caller."""

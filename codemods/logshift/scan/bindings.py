@@ -77,6 +77,7 @@ class Bindings:
         return Binding(
             framework=framework.key,
             factory=factory.path,
+            callee=self._callee(call.func),
             name=name,
             form=form,
             targets=targets,
@@ -211,6 +212,17 @@ class Bindings:
             if isinstance(member, Path) and member.dotted in framework.types:
                 return self.places.span(statement.annotation)
         return None
+
+    def _callee(self, node: ast.expr) -> str:
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.insert(0, node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        home = self.tree.resolve(node.id, self.tree.scope_of[node])
+        imported = [one.path for one in home.definitions[node.id] if one.path] if home is not None else []
+        return ".".join([imported[0] if imported else node.id, *parts])
 
     def _callee_obstacle(self, call: ast.Call) -> Reason | None:
         callee = self.values.of(call.func)

@@ -13,7 +13,12 @@ from logshift.frameworks import Factory, Framework
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+
+def _itself(dotted: str) -> str:
+    """Stand for a project that is not known."""
+    return dotted
 
 
 class Names(NamedTuple):
@@ -26,6 +31,7 @@ class Names(NamedTuple):
     frameworks: dict[str, Framework]
     aliases: dict[str, str]  # dotted places that are known by another name
     target: str  # the key of the framework that loggers move to
+    origin: Callable[[str], str] = _itself  # where a dotted name that a module re-exports comes from
 
 
 def table(legacy: Iterable[Framework], target: Framework) -> Names:

@@ -190,6 +190,7 @@ class Values:
         outer, _, name = dotted.rpartition(".")
         if name == "__dict__" and outer:
             return Path(outer, Reason.DYNAMIC_ACCESS)
+        dotted = self.names.origin(dotted)
         return Path(self.names.aliases.get(dotted, dotted), doubt)
 
     def _root(self, call: ast.Call) -> str | None:

@@ -339,3 +339,58 @@ def test_what_a_person_has_to_look_at_is_not_made_unsafe_by_a_patch(project) -> 
     (finding,) = project.check("app/mod.py").findings
     assert (str(finding.applicability), str(finding.reason)) == ("manual", "compared-by-identity")
     assert migrate(project.check("app/mod.py"), unsafe_fixes=True).outcomes[0].after is None
+
+
+REEXPORTING = '[[tool.logshift.legacy]]\nfactory = "util.logs.get_log"\n[tool.logshift.target]\nmodule = "util.house"\nclass = "House"\n'
+UTIL = {
+    "util/logs.py": "import logging\n\n\ndef get_log(): ...\n",
+    "util/house.py": "class House: ...\n",
+    "util/other.py": "from util import get_log as third\n\n\ndef get_log(): ...\n",
+    "util/all.py": "from .logs import *\n",
+    "util/stdlib.py": "from logging import getLogger as make\nimport logging as lib\n",
+    "util/maybe.py": "try:\n    from .logs import get_log\nexcept ImportError:\n    get_log = None\n",
+    "util/circle.py": "from .circle import get_log\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("package", "text", "found"),
+    [
+        ("from .logs import get_log\n", "from util import get_log\nlog = get_log()\n", 1),
+        ("from .logs import (\n    get_log,\n)\n", "from util import get_log\nlog = get_log()\n", 1),
+        ("from .logs import get_log as make\n", "from util import make\nlog = make()\n", 1),
+        ("from .logs import get_log as make\n", "from util import make as m\nlog = m()\n", 1),
+        ("from .logs import get_log as make\n", "import util\nlog = util.make()\n", 1),
+        ("from .logs import get_log as make\n", "import util as u\nlog = u.make()\n", 1),
+        ("from .logs import get_log\n", "from util.other import third\nlog = third()\n", 1),
+        ("from .logs import get_log\n", "from util.other import get_log\nlog = get_log()\n", 0),
+        ("from . import logs\n", "from util import logs\nlog = logs.get_log()\n", 1),
+        ("", "from util.all import get_log\nlog = get_log()\n", 1),
+        ("", "from util.all import other\nlog = other()\n", 0),
+        ("", "from util.maybe import get_log\nlog = get_log()\n", 0),
+        ("", "from util.circle import get_log\nlog = get_log()\n", 0),
+        ("", "from util import get_log\nlog = get_log()\n", 0),
+        ("", "from util.stdlib import make\nlog = make('x')\n", 1),
+        ("", "from util.stdlib import lib\nlog = lib.getLogger('x')\n", 1),
+    ],
+)
+def test_a_factory_is_followed_through_the_modules_that_re_export_it(
+    project, package: str, text: str, found: int
+) -> None:
+    project.write({**UTIL, "util/__init__.py": package, "app/mod.py": text}, REEXPORTING)
+
+    assert [str(one.applicability) for one in project.check("app/mod.py").findings] == ["safe"] * found
+    (*outcomes,) = project.migrate("app/mod.py").outcomes
+    assert [outcome.failed for outcome in outcomes] == [None] * found
+    assert (b"from util.house import House\n" in project.after()) == bool(found)
+
+
+def test_a_target_that_is_re_exported_is_the_target(project) -> None:
+    text = "import logging\n\nfrom app.log import Log\n\nlog = Log('x')\nother = logging.getLogger('y')\n"
+    files = {**UTIL, "util/__init__.py": "", "app/log.py": "from util.house import House as Log\n", "app/mod.py": text}
+    project.write(files, REEXPORTING)
+
+    assert len(project.check("app/mod.py").findings) == 1
+    after = project.after().decode()
+    assert 'from app.log import Log\n\nlog = Log(\'x\')\nother = Log("mod", name="y")\n' in after
+    assert "import House" not in after

@@ -111,7 +111,7 @@ def test_unicode_line_separators_are_no_lines(project) -> None:
         (b"# coding: nonsense\nimport logging\n", "unknown encoding: nonsense", 1, 1),
         (b"\xef\xbb\xbf# coding: latin-1\nimport logging\n", "byte order mark", 1, 1),
         (b"import logging\ndef f(:\n", "syntax error", 2, 7),
-        (b"import logging\nx = 1\0\n", "null", 1, 1),
+        (b"import logging\nx = 1\0\n", "null", 2, 6),
         (b"import logging\nprint 'python 2'\n", "syntax error", 2, 1),
     ],
 )
