@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from logshift._record import NamedTuple
 from logshift.engine import Analysis, FileResult
+from logshift.frameworks import Framework
 from logshift.model import FileFacts, Reason, Unanalysed
 from logshift.plan import plan_file
 from logshift.plan.edits import AddAlias, FilePlan, Insert, Kept
@@ -60,6 +62,22 @@ class Migration(NamedTuple):
         return sum(len(outcome.plan.moved) for outcome in self.changed)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the whole: events that were printed so far and may be seen no more."""
+        frameworks = self.analysis.names.frameworks
+        facts = {file.facts.path: file.facts for file in self.analysis.files}
+        moved = Counter(
+            facts[outcome.path].bindings[one.binding].framework
+            for outcome in self.changed
+            for one in outcome.plan.moved
+        )
+        return tuple(
+            _not_set_up(frameworks[key], number)
+            for key, number in moved.items()
+            if frameworks[key].set_up_by and not self.analysis.project.may_set_up(frameworks[key])
+        )
+
+    @property
     def proofs(self) -> int:
         """How many proofs were passed."""
         return sum(outcome.proofs for outcome in self.outcomes)
@@ -84,6 +102,16 @@ def migrate(
             done = [outcome._replace(after=None) for outcome in done]
         outcomes += done
     return Migration(analysis, tuple(outcomes))
+
+
+def _not_set_up(framework: Framework, number: int) -> str:
+    loggers = f"{number} {framework.title} logger{'' if number == 1 else 's'}"
+    call = framework.set_up_by[0]
+    return (
+        f"nothing in the project calls {call}: so far every event of {loggers} was printed; now they go to the logging "
+        f"tree, which without a handler shows warnings and errors alone. Call {call}() or "
+        "logging.basicConfig(level=logging.INFO) where the program starts"
+    )
 
 
 def _has_legacy(file: FileResult, analysis: Analysis) -> bool:

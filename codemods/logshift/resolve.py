@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from logshift.config.settings import Settings
-    from logshift.frameworks import Target
+    from logshift.frameworks import Framework, Target
     from logshift.model import Binding
     from logshift.scan.patches import Patches
 
@@ -56,6 +56,9 @@ class Project:
         self._roots = dict.fromkeys(os.path.normpath(os.path.join(settings.root, src)) for src in settings.src)
         self._files: dict[str, str | None] = {}
         self._origins: dict[str, str] = {}
+        self._astray: set[str] = set()  # names that lead to no factory
+        self._leads: dict[str, tuple[bytes, ...]] = {}
+        self._package_of: dict[str, str] = {}  # by folder
         self._imported: dict[str, tuple[dict[str, list[str]], list[str]]] = {}
         self._modules: dict[str, str] | None = None
         self._speaking: dict[str, list[str]] | None = None
@@ -109,19 +112,36 @@ class Project:
         """Say, by the look of the text, whether a file without a word of loggers imports a factory all the same."""
         if b"import" not in data:
             return False
-        module = self.module(path)
-        named, stars = _imports_in(data, module.rpartition(".")[0])
-        paths = [one for found in named.values() for one in found]
-        if any(self._may_lead(path) for path in paths):
-            return True
-        # `import util`, then util.get_log(); or everything there is
-        return any(
-            self._may_lead(f"{one}.{name}")
-            for one in [*stars, *paths]
-            if self._file_of(one) is not None
-            for name in self._imports_of(one)[0]
-            if name.encode() in data or one in stars
-        )
+        folder = os.path.dirname(path)
+        package = self._package_of.get(folder)
+        if package is None:
+            package = self._package_of[folder] = self.module(path).rpartition(".")[0]
+        modules = set()
+        for written, listed in _FROM.findall(data):
+            base = _absolute(written.decode("utf-8", "replace"), package)
+            file = self._file_of(base)
+            if file is None:
+                continue
+            modules.add(base)
+            if file.endswith("__init__.py") or b"*" in listed:  # what is imported may be a module, or everything
+                named, stars = _imports_in(b"from . import " + listed, base)
+                modules.update(one for found in named.values() for one in found)
+                if stars and self._leading(base):
+                    return True
+        for listed in _IMPORT.findall(data):
+            modules.update(name for name, _ in _AS.findall(listed.decode("utf-8", "replace")))
+        return any(name in data for one in modules for name in self._leading(one))
+
+    def _leading(self, module: str) -> tuple[bytes, ...]:
+        """Return the names of a module that may be a factory's under another name."""
+        known = self._leads.get(module)
+        if known is None:
+            names, stars = self._imports_of(module) if self._file_of(module) is not None else ({}, [])
+            known = tuple(name.encode() for name in names if self._may_lead(f"{module}.{name}"))
+            self._leads[module] = known  # in case that a star leads back here
+            known += tuple(name for star in stars for name in self._leading(star))
+            self._leads[module] = known
+        return known
 
     def origin(self, dotted: str) -> str:
         """Return where a dotted name comes from, if that is a factory or what holds one; else the name itself."""
@@ -153,17 +173,23 @@ class Project:
         return ends[-1] if ends else dotted
 
     def _may_lead(self, dotted: str) -> bool:
+        if dotted in self._wanted:
+            return True
+        if dotted in self._astray:
+            return False
         todo, seen = [dotted], {dotted}
         while todo:
-            current = todo.pop()
-            if current in self._wanted:
-                return True
-            module, _, name = current.rpartition(".")
-            if self._file_of(module) is not None:
-                named, stars = self._imports_of(module)
-                further = [*named.get(name, ()), *(f"{star}.{name}" for star in stars)]
-                todo += [one for one in further if one not in seen]
-                seen.update(further)
+            module, _, name = todo.pop().rpartition(".")
+            if self._file_of(module) is None:
+                continue
+            named, stars = self._imports_of(module)
+            for one in [*named.get(name, ()), *(f"{star}.{name}" for star in stars)]:
+                if one in self._wanted:
+                    return True
+                if one not in seen and one not in self._astray:
+                    seen.add(one)
+                    todo.append(one)
+        self._astray |= seen
         return False
 
     def _imports_of(self, module: str) -> tuple[dict[str, list[str]], list[str]]:
@@ -218,6 +244,16 @@ class Project:
         if self._mixed is None:
             self._mixed = any(_IMPORTS_STRUCTLOG.search(self.data(path)) for path in self.modules.values())
         return self._mixed
+
+    def may_set_up(self, framework: Framework) -> bool:
+        """Say whether anything in the project may call what says where the events of `framework` go."""
+        words = "|".join(re.escape(path.rpartition(".")[2]) for path in framework.set_up_by)
+        modules = "|".join({re.escape(path.rpartition(".")[0]) for path in framework.set_up_by})
+        called = re.compile(
+            rf"\b(?:{words})\b|^[ \t]*from[ \t]+(?:{modules})[ \t]+import[ \t]*\*".encode(), re.MULTILINE
+        )
+        texts = (self.data(path) for path in self.modules.values())
+        return any(any(token in data for token in framework.tokens) and called.search(data) for data in texts)
 
     # -- who refers to whom -------------------------------------------------------------------------------
 

@@ -188,6 +188,8 @@ def _show_diff(
     if kept := sum(len(outcome.kept) for outcome in done.outcomes):
         loggers = "1 logger" if kept == 1 else f"{kept} loggers"
         click.echo(f"logshift: {loggers} would stay; `logshift explain PATH` says why", err=True)
+    for note in done.notes:
+        click.echo(f"logshift: note: {note}", err=True)
     check_.report_unfinished(settings, config)
     return check_.status(done.analysis)
 

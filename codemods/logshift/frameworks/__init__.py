@@ -53,6 +53,7 @@ class Framework(NamedTuple):
     methods: tuple[tuple[str, str], ...] = ()  # a helper's methods and what they are called on the target
     aliases: tuple[tuple[str, str], ...] = ()  # other ways to a dotted place, and the one it is known by
     root: str = ""  # where the logger at the root of the tree is found
+    set_up_by: tuple[str, ...] = ()  # functions that say where events go; without a call of one they are printed
     channel: str | None = None  # the label under which a helper's events were reported
 
     @property

@@ -51,4 +51,5 @@ FRAMEWORK = Framework(
     configures=frozenset({"setLevel", "addHandler", "removeHandler"}),
     root_functions=frozenset(),
     tokens=(b"structlog",),
+    set_up_by=("structlog.configure", "structlog.configure_once"),
 )  # fmt: skip

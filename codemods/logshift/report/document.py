@@ -124,6 +124,7 @@ class MigrationModel(_Model):
     files_changed: int
     moved: int
     proofs: int
+    notes: list[str] = Field(description="What a person should know of the migration as a whole.")
 
 
 class Report(_Model):
@@ -233,6 +234,7 @@ def _migration(migration: Migration, run: str | None) -> MigrationModel:
         files_changed=len(migration.changed),
         moved=migration.moved,
         proofs=migration.proofs,
+        notes=list(migration.notes),
     )
 
 

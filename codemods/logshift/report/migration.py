@@ -64,7 +64,8 @@ def _places(outcome: Outcome, migration: Migration) -> Iterator[tuple[str, Reaso
 
 
 def _notes(migration: Migration) -> list[str]:
-    return [f"note: {note}" for outcome in migration.outcomes for note in outcome.plan.notes]
+    notes = [*(note for outcome in migration.outcomes for note in outcome.plan.notes), *migration.notes]
+    return [f"note: {note}" for note in notes]
 
 
 def _proofs(migration: Migration, style: Style) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -81,3 +82,30 @@ def test_runs_are_listed_with_what_they_did(project, logshift):
     assert [line[2:] for line in listed] == [["1 file", "committed"], ["2 files, 1 restored", "committed"]]
     assert [line[0][-5:] for line in listed] == ["-0001", "-0002"]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", line[1]) for line in listed)
+
+
+STRUCTLOG = "import structlog\n\nlog = structlog.get_logger()\nlog.info('served', n=1)\n"
+NOTE = "note: nothing in the project calls structlog.configure: so far every event of 1 structlog logger was printed;"
+
+
+@pytest.mark.parametrize(
+    ("other", "is_told"),
+    [
+        ("x = 1\n", True),
+        ("import other\n\nother.configure()\n", True),
+        ("import structlog\n\nstructlog.configure()\n", False),
+        ("from structlog import configure_once as once\n\nonce()\n", False),
+        ("from structlog import *\n", False),
+    ],
+)
+def test_events_that_nobody_prints_any_more_are_told_of(project, logshift, other, is_told):
+    project({"a.py": STRUCTLOG, "other.py": other})
+    assert (f"logshift: {NOTE}" in logshift("migrate", "--diff").err) == is_told
+    told = json.loads(logshift("migrate", "--diff", "--output-format", "json").out)
+    assert [f"note: {note}".startswith(NOTE) for note in told["migration"]["notes"]] == [True] * is_told
+    assert (f"\n{NOTE}" in logshift("migrate").out) == is_told
+
+
+def test_loggers_that_printed_nothing_need_no_note(project, logshift):
+    project({"a.py": MOVABLE})
+    assert "note:" not in logshift("migrate").out
