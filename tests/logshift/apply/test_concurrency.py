@@ -71,8 +71,8 @@ def test_run_that_ended_while_another_was_planned_is_noticed(files, logshift, mo
     files.write({"a.py": SOURCE.format(1), "pyproject.toml": ""})
     real = app._planned
 
-    def planned(paths, settings):
-        done = real(paths, settings)
+    def planned(paths, settings, **options):
+        done = real(paths, settings, **options)
         files.write({"a.py": "somebody = 'else'\n"})
         return done
 
