@@ -6,6 +6,7 @@ In: what was to be reported and, from the running ``except`` clause, why it was 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import sys
@@ -34,6 +35,13 @@ def say(component: str, event: object, problem: str = "") -> None:
             _saying.active = False
     except Exception:  # noqa: BLE001, S110 - stderr itself is broken: there is nowhere left to say it
         pass
+
+
+def slow(component: str, event: object, costs: object) -> None:
+    """Say once that an operation took longer than the budget."""
+    with contextlib.suppress(Exception):  # stderr itself is broken: there is nowhere left to say it
+        if logging.raiseExceptions and sys.stderr is not None:
+            sys.stderr.write(f"--- Logging is slow in component {component!r}: {_shown(event)}; {costs} ---\n")
 
 
 def _text(count: int, component: str, event: object, problem: str) -> str:

@@ -198,7 +198,7 @@ def test_fields_and_reserved_names_reach_its_methods_as_extra(tree) -> None:
     with tree.stderr() as stderr:
         logger.info("a %s", "b", user="ann", name="n", extra={"tenant": "acme"}, exc_info=True)  # noqa: LOG014
     fields = {"component": "billing", "page": 2, "tenant": "acme", "user": "ann", "field.name": "n"}
-    assert logger.seen == ("a %s", ("b",), fields, ["exc_info", "stacklevel"])
+    assert logger.seen == ("a %s", ("b",), fields, ["exc_info"])
     assert stderr.getvalue() == ""
 
 
