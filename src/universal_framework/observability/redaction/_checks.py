@@ -1,0 +1,133 @@
+"""Second looks: is this run of digits a card, this word an IBAN, this text an address?
+
+In: the text of a candidate. Out: yes or no. Pure functions over short texts, without a pattern of their own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+#: Ten digits doubled and cast out, for Luhn's sum (ISO/IEC 7812-1, annex B).
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+#: Card families by the first digits: (prefix low, prefix high, lengths). ISO/IEC 7812; the families' own ranges
+#: as listed at https://en.wikipedia.org/wiki/Payment_card_number#Issuer_identification_number_(IIN).
+_FAMILIES = (
+    ("0604", "0604", (12, 16)),  # Maestro UK, old
+    ("1", "1", (15,)),  # UATP; JCB 1800
+    ("2131", "2131", (15,)),  # JCB, old
+    ("2200", "2205", (16, 17, 18, 19)),  # Mir
+    ("2221", "2720", (16,)),  # Mastercard, second series
+    ("300", "305", (14, 16, 17, 18, 19)),  # Diners Club
+    ("3095", "3095", (14, 16, 17, 18, 19)),
+    ("34", "34", (15,)),  # American Express
+    ("36", "36", (14, 15, 16, 17, 18, 19)),
+    ("37", "37", (15,)),
+    ("38", "39", (14, 16, 17, 18, 19)),
+    ("35", "35", (16, 17, 18, 19)),  # JCB
+    ("4", "4", (13, 16, 18, 19)),  # Visa
+    ("50", "50", (16, 17, 18, 19)),
+    ("5018", "5018", (12, 13, 14, 15)),  # Maestro
+    ("5020", "5020", (12, 13, 14, 15)),
+    ("5038", "5038", (12, 13, 14, 15)),
+    ("51", "55", (16,)),  # Mastercard
+    ("56", "58", (12, 13, 14, 15, 16, 17, 18, 19)),  # Maestro
+    ("60", "69", (16, 17, 18, 19)),  # Discover, UnionPay, RuPay, Maestro, InterPayment, Verve, Hipercard
+    ("6304", "6304", (12, 13, 14, 15)),
+    ("6390", "6390", (12, 13, 14, 15)),
+    ("6759", "6759", (12, 13, 14, 15)),
+    ("6761", "6763", (12, 13, 14, 15)),
+    ("81", "82", (16, 17, 18, 19)),  # UnionPay, RuPay
+    ("8600", "8600", (16,)),  # Uzcard
+    ("9792", "9792", (16,)),  # Troy
+    ("9860", "9860", (16,)),  # Humo
+)
+
+
+def _lengths_by_prefix() -> dict[str, frozenset[int]]:
+    """Return the lengths that the first four digits allow."""
+    table: dict[str, set[int]] = {}
+    for low, high, lengths in _FAMILIES:
+        first = int(low.ljust(4, "0"))
+        last = int(high.ljust(4, "9"))
+        for prefix in range(first, last + 1):
+            table.setdefault(f"{prefix:04}", set()).update(lengths)
+    return {prefix: frozenset(lengths) for prefix, lengths in table.items()}
+
+
+_LENGTHS = _lengths_by_prefix()
+_NONE: frozenset[int] = frozenset()
+
+
+def digits_of(text: str) -> str:
+    """Return the digits of `text`."""
+    return "".join([char for char in text if "0" <= char <= "9"])
+
+
+def luhn(digits: str) -> bool:
+    """Say whether the check digit of `digits` is right (ISO/IEC 7812-1)."""
+    total = sum(map(int, digits[-1::-2]))
+    return (total + sum([_DOUBLED[int(char)] for char in digits[-2::-2]])) % 10 == 0
+
+
+def is_card(digits: str) -> bool:
+    """Say whether `digits` is a payment card number: family, length, check digit."""
+    return len(digits) in _LENGTHS.get(digits[:4], _NONE) and luhn(digits)
+
+
+def is_ssn(digits: str) -> bool:
+    """Say whether nine digits are a social security number that can have been issued.
+
+    Areas 000, 666 and 900-999, group 00 and serial 0000 never are. https://www.ssa.gov/employer/randomization.html
+    """
+    return digits[:3] not in {"000", "666"} and digits[0] != "9" and digits[3:5] != "00" and digits[5:] != "0000"
+
+
+#: Length of an IBAN by country: SWIFT, IBAN Registry, release 99.
+IBAN_LENGTHS = {
+    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27, "BR": 29,
+    "BY": 28, "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DJ": 27, "DK": 18, "DO": 28, "EE": 20, "EG": 29,
+    "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28,
+    "HN": 28, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20,
+    "LB": 28, "LC": 32, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "LY": 25, "MC": 27, "MD": 24, "ME": 22, "MK": 19,
+    "MN": 20, "MR": 27, "MT": 31, "MU": 30, "NI": 28, "NL": 18, "NO": 15, "OM": 23, "PK": 24, "PL": 28, "PS": 29,
+    "PT": 25, "QA": 29, "RO": 24, "RS": 22, "RU": 33, "SA": 24, "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24,
+    "SM": 27, "SO": 23, "ST": 25, "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20,
+    "YE": 30,
+}  # fmt: skip
+
+
+def is_iban(compact: str) -> bool:
+    """Say whether `compact`, without separators, is an IBAN: country, length, mod 97 (ISO 13616-1, ISO 7064)."""
+    text = compact.upper()
+    if IBAN_LENGTHS.get(text[:2]) != len(text):
+        return False
+    try:
+        return int("".join([str(int(char, 36)) for char in text[4:] + text[:4]])) % 97 == 1
+    except ValueError:
+        return False
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def is_ip(text: str, exempt: Iterable[Network]) -> bool:
+    """Say whether `text` is an IPv4 or IPv6 address (RFC 791, 4291) outside the `exempt` networks."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        if not _looks_meant(text):
+            return False
+        address = address.ipv4_mapped or address
+    return not any(address.version == network.version and address in network for network in exempt)
+
+
+def _looks_meant(text: str) -> bool:
+    """Tell an IPv6 address from hardware addresses (EUI-64), scopes (``abc::def``), and bare colons."""
+    groups = text.split(":")
+    if len(groups) == 8 and all(len(group) == 2 for group in groups):
+        return False
+    return any(char.isdigit() for char in text)

@@ -1,0 +1,151 @@
+"""Telephone numbers: shapes that speak for themselves, and shapes that need a word beside them.
+
+In: a folded text, and what its key says of it. Out: spans. A plus sign, a trunk zero with groups, an area code in
+brackets or the North American 3-3-4 grouping is enough by itself, unless the word before says *order* or *id*.
+Anything weaker (``467 3395``, ten digits in a row) counts only beside a word such as *call*, *fax* or *mobile*.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from universal_framework.observability.redaction import _names
+
+_EXTENSION = r"(?:[ ,;]{0,2}(?:x|ext\.?|extension|#)[ .:]{0,2}[0-9]{1,6})?"
+_EDGE = r"(?![\w]|[.:,/-][0-9])"
+
+PHONE = re.compile(
+    r"(?<![\w+])(?=[+(0-9])(?:"
+    # +49 30 1234567, +46 (0)8 928 571 38, (+30) 2101 234567, 001-518-640-0854
+    r"(?P<international>(?<![.-])(?:\(\+[0-9]{1,3}\)|\+\(?[0-9]{1,3}\)?|00[1-9][0-9]{0,2}(?=[ .-]))"
+    rf"(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
+    # (905) 674-3793, (08) 8747 6301, (06)20/345-6789
+    r"|(?P<bracketed>(?<![.-])(?:[178][ -])?\([0-9]{1,5}\)[ /.-]{0,3}+[0-9]{2,8}+(?:[ ./-][0-9]{2,6}+){0,3}+"
+    rf"{_EXTENSION}{_EDGE})"
+    # 905-674-3793, 1.905.674.3793x12
+    rf"|(?P<american>(?<![.-])(?:1[ .-])?[0-9]{{3}}([ .-])[0-9]{{3}}\4[0-9]{{4}}{_EXTENSION}{_EDGE})"
+    # 0341 8387176, 03.93.92.16.85, 0961-7596216, 01234/567890
+    rf"|(?P<trunk>(?<![.-])0[1-9][0-9]{{0,3}}+(?:[ ./-][0-9]{{2,8}}+){{1,4}}+{_EXTENSION}{_EDGE})"
+    # 60-56-85-91, 416 60 039, 467 3395
+    rf"|(?P<grouped>(?<![.-])(?<![0-9][ ,:/])[0-9]{{1,5}}+(?:[ .-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE})"
+    rf"|(?P<plain>(?<![.-])[0-9]{{7,13}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
+    r")",
+    re.IGNORECASE,
+)
+
+#: Dates that open a candidate: 2024-01-31, 31.01.2024, 1/31/2024.
+_DATE = re.compile(
+    r"(?:(?:19|20)[0-9]{2}([./ -])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])|[0-9]{1,2}([./-])[0-9]{1,2}\2(?:19|20)[0-9]{2}(?![0-9])"
+    r"|[0-3]?[0-9]([./-])[0-3]?[0-9]\3[0-9]{2}(?![0-9]|[./-][0-9]))",
+)
+
+_BESIDE = re.compile(
+    r"(?<![a-z])(?:"
+    r"(?P<phone>(?:tele)?(?:phone|fax)s?|phoned|tele?f\w{0,6}|tel|tlf|mobile?|mob|cell(?:ular|phone)?|handy|gsm|msisdn|"
+    r"call(?:s|ed|er|ing|back)?|dial\w{0,3}|ring|rang|text(?:ed|ing)?|sms|whatsapp|viber|signal|telegram|contact\w{0,3}|reach\w{0,3}|"
+    r"hotline|office|desk|home|work|landline|voicemail|messag(?:e|es|ing)|answer\w{0,3}|registered|pager|"
+    r"extension|reception|line|direct|unsubscribe|speak|talk)"
+    r"|(?P<identifier>orders?|ids?|uids?|ref|reference|invoice|ticket|case|sku|serial|track(?:ing)?|isbn|issn|ean|upc|version|"
+    r"ver|build|release|port|pid|commit|sha\d*|hash|trace|span|lat|lon|lng|coord\w{0,7}|gps|batch|job|model|product|"
+    r"item|lot|zip|postal|postcode|amount|total|price|cost|epoch|timestamp|ts|date|uptime|offset|seq|sequence|"
+    r"bytes?|size|count|rows?|transaction|txn|booking|reservation|shipment|parcel|package|uuid|guid|key|index|"
+    r"revision|rev|chapter|pages?|section|range|mac|doi|orcid|vin|imei|policy|claim|licen[cs]e|passport|part|"
+    r"request|session|user|customer|account|process|thread|block|record|event|code|value|address|box|suite|apt|room|unit|"
+    r"processed|took|elapsed|duration|ms|ns|us|seconds?)"
+    r"|(?P<number>(?:numbers?|no\.?|nr\.?))"
+    r")(?![a-z])",
+    re.IGNORECASE,
+)
+#: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
+_OWNED = re.compile(
+    r"(?:^|[.:;,!?(\n]\s{0,3}|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
+    r"[ ]{1,2}|\b[A-Z]{2}[ ]|\b[A-Z][a-z]{2,12}(?:i|an|ese|ish|ch)[ ])$",
+)
+_BEFORE = 48
+_AFTER = 20
+#: How far before the candidate an order or an id may be named to claim it, in characters.
+_NEAR = 12
+
+#: Country calling codes (ITU-T E.164, annex): those of one and two digits; the rest have three.
+_SHORT_CODES = frozenset(
+    "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 "
+    "86 90 91 92 93 94 95 98".split(),
+)
+_LONG_CODE_STARTS = frozenset("21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
+
+_DELETE_ALL_BUT_DIGITS = re.compile(r"[^0-9]+")
+
+
+def find(text: str, key: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of telephone numbers in `text`; `key` is a verdict of `_names` on the value's name."""
+    for match in PHONE.finditer(text):
+        if _is_phone(match, text, key):
+            yield match.span()
+
+
+def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
+    kind = match.lastgroup
+    candidate = match.group()
+    digits = _DELETE_ALL_BUT_DIGITS.sub("", _without_extension(candidate))
+    count = len(digits)
+    if kind == "international":
+        return _is_international(candidate, digits)
+    if not 7 <= count <= 13 or _DATE.match(candidate):
+        return False
+    if kind == "bracketed":
+        strong = count >= 9 or candidate.startswith("(0")
+    elif kind == "american":
+        strong = True
+    elif kind == "trunk":
+        strong = 9 <= count <= 12 and (count >= 10 or " " not in candidate or candidate.count(" ") > 1)
+    else:
+        if kind == "plain":
+            possible = (count != 10 or digits[0] != "1") and count != 13
+        else:
+            possible = not _is_odd_grouping(candidate)
+        return possible and _beside(match, text, key) == _names.TELEPHONE
+    said = _beside(match, text, key)
+    return said == _names.TELEPHONE or (strong and said == _names.PLAIN)
+
+
+def _without_extension(candidate: str) -> str:
+    for mark in ("x", "X", "e", "E", "#"):
+        candidate = candidate.partition(mark)[0]
+    return candidate
+
+
+def _is_international(candidate: str, digits: str) -> bool:
+    if digits.startswith("00"):
+        digits = digits[2:]
+    if not 7 <= len(digits) <= 15:
+        return False
+    if candidate.lstrip("(+").isdigit():  # in one piece: +4915112345678, but not a gain of +1200000
+        if digits[0] == "1":
+            return len(digits) == 11
+        return len(digits) >= 9 and (digits[:2] in _SHORT_CODES or digits[0] == "7" or digits[:2] in _LONG_CODE_STARTS)
+    return len(digits) >= 8
+
+
+def _is_odd_grouping(candidate: str) -> bool:
+    """Tell two numbers that happen to be neighbours (``1 2345678``, ``52.520008``) from the groups of one."""
+    return "." in candidate and candidate.count(".") < 2
+
+
+def _beside(match: re.Match[str], text: str, key: str) -> str:
+    """Return what the nearest telling word says, before the candidate first, then right after it, then the key."""
+    start, end = match.span()
+    said, place = _names.PLAIN, start
+    for found in _BESIDE.finditer(text, max(0, start - _BEFORE), start):
+        if found.lastgroup == "number":
+            if _OWNED.search(text, max(0, found.start() - 16), found.start()):
+                said = _names.TELEPHONE
+        else:
+            said = _names.TELEPHONE if found.lastgroup == "phone" else _names.IDENTIFIER
+        place = found.end()
+    if said == _names.TELEPHONE or (said == _names.IDENTIFIER and start - place <= _NEAR):
+        return said
+    after = _BESIDE.search(text, end, min(len(text), end + _AFTER))
+    if after is not None and after.lastgroup == "phone":
+        return _names.TELEPHONE
+    return key if key in {_names.TELEPHONE, _names.IDENTIFIER} else _names.PLAIN
