@@ -173,7 +173,7 @@ def _compiled(policy: object) -> Redactor:
         made = _compiled_policies.get(policy)
         if made is None:
             redaction: Any = importlib.import_module("universal_framework.observability.redaction")
-            made = redaction.DEFAULT if policy is None else redaction.Redactor(policy)
+            made = redaction.Redactor(redaction.DEFAULT if policy is None else policy)
             if len(_compiled_policies) < 16:
                 _compiled_policies[policy] = made
         return made

@@ -30,7 +30,7 @@ _STOCK = {
 }
 
 #: What a record passes on its way in stdlib's own class (Sentry replaces the first, ddtrace wraps the last).
-_PASSED = {name: logging.Logger.__dict__[name] for name in ("callHandlers", "handle", "makeRecord")}
+_PASSED = {name: _stock(name) for name in ("callHandlers", "handle", "makeRecord")}
 
 _stdlib = logging.Logger.__dict__
 _watched = itemgetter("_log", "findCaller", *_PASSED)

@@ -412,12 +412,31 @@ class UniversalFrameworkLogger(logging.Logger):
         self.info("workflow_transition", from_phase=from_phase, to_phase=to_phase, **fields)
 
     def log_session_event(self, /, session_id: str, event_type: str, **fields: object) -> None:
-        """Report ``session_event`` with `session_id` and `event_type`, at INFO."""
-        self.info("session_event", session_id=session_id, event_type=event_type, **fields)
+        """Report ``session_event`` with a keyed hash of `session_id` and with `event_type`, at INFO.
+
+        Whoever reads a log must not be able to take over a session. The same id gives the same hash within a process,
+        and wherever the same ``session_key`` is configured.
+        """
+        hashed = _pipeline.current().session_hash(session_id)
+        self.info("session_event", session_id=hashed, event_type=event_type, **fields)
 
     def log_compliance_event(self, /, action: str, *, outcome: str = "success", **fields: object) -> None:
-        """Report ``compliance_event`` with `action` and `outcome`, at INFO."""
-        self.info("compliance_event", action=action, outcome=outcome, **fields)
+        """Report ``compliance_event`` with `action` and `outcome`, at INFO and in the audit trail."""
+        self._record("compliance_event", {"action": action, "outcome": outcome, **fields})
+
+    def audit(self, /, action: str, *, outcome: str = "success", **fields: object) -> None:
+        """Report ``audit`` with `action` and `outcome`, at INFO and in the audit trail.
+
+        The trail gets the event whatever the level of the logger is, and no sampling applies. Where none is
+        configured, it is an event like any other.
+        """
+        self._record("audit", {"action": action, "outcome": outcome, **fields})
+
+    def _record(self, event: str, fields: dict[str, Any]) -> None:
+        if _pipeline.current().audit is None:
+            self.info(event, **fields)
+        else:
+            self._emit(logging.INFO, "info", event, (), fields, trail=True)
 
     def log_performance_metric(self, /, metric: str, value: float, *, unit: str = "ms", **fields: object) -> None:
         """Report ``performance_metric`` with `metric`, `value` and `unit`, at INFO."""

@@ -20,7 +20,14 @@ from universal_framework.observability.redaction import (
     _phones,
     _tokens,
 )
-from universal_framework.observability.redaction._policy import ENTITIES, LOCAL_NETWORKS, Detector, IpScope, Mode, Policy
+from universal_framework.observability.redaction._policy import (
+    ENTITIES,
+    LOCAL_NETWORKS,
+    Detector,
+    IpScope,
+    Mode,
+    Policy,
+)
 
 _SEVEN_DIGITS = re.compile(r"[0-9](?:[ ().+/-]{0,3}+[0-9]){6}")
 _RUN = re.compile(rf"[A-Za-z0-9_.+/=%~-]{{{_tokens.RUN_LENGTH}}}")

@@ -48,8 +48,7 @@ _AFTER_JOINT = (
 _CAPITALS = re.compile(rb"A[A-Za-z0-9]{3}|SK[0-9a-f]{8}|EA[AC]|API-|AGE-|ABSK|dapi[0-9a-f]|GR13")
 _TOKENS = re.compile(
     b"|".join(
-        pattern.pattern.replace(r"(?<![A-Za-z0-9])", "").encode()
-        for pattern in (_tokens.PREFIXED, _tokens.MAXMIND)
+        pattern.pattern.replace(r"(?<![A-Za-z0-9])", "").encode() for pattern in (_tokens.PREFIXED, _tokens.MAXMIND)
     )
     + rb"|\.eyJ|eyJ[\w-]{8}|\.[\w-]{6}\.[\w-]{20}",
 )

@@ -143,7 +143,9 @@ class RedactionFilter(logging.Filter):
         try:
             clean = self._redactor.record(record)
         except Exception:  # noqa: BLE001 - a record that cannot be read is withheld, never let through
-            clean = logging.LogRecord(record.name, record.levelno, record.pathname, record.lineno, "[UNREADABLE]", (), None)
+            clean = logging.LogRecord(
+                record.name, record.levelno, record.pathname, record.lineno, "[UNREADABLE]", (), None
+            )
         if sys.version_info >= (3, 12):
             return clean
         if clean is not record:

@@ -144,12 +144,18 @@ class _Walk:
             return self._object(value, names, depth)
         return self._shown(value, verdict)
 
-    def items(self, mapping: Mapping[object, object] | Mapping[str, object], verdicts: Sequence[str], depth: int) -> object:
+    def items(
+        self, mapping: Mapping[object, object] | Mapping[str, object], verdicts: Sequence[str], depth: int
+    ) -> object:
         """Return `mapping` without secrets, as a dict if it changes."""
         changed: dict[object, object] | None = None
         redactor = self._redactor
         for (key, value), verdict in zip(mapping.items(), verdicts, strict=True):
-            new_key = key if depth == 0 and type(key) is str and key.isidentifier() else self.visit(key, _names.PLAIN, depth + 1)
+            new_key = (
+                key
+                if depth == 0 and type(key) is str and key.isidentifier()
+                else self.visit(key, _names.PLAIN, depth + 1)
+            )
             if verdict is _names.SECRET:
                 new = self._secret(key, value)
             else:
