@@ -10,7 +10,7 @@ import logging
 import sys
 from typing import Any
 
-from universal_framework.observability import _pipeline, _thrown
+from universal_framework.observability import _losses, _pipeline, _thrown
 from universal_framework.observability._event import Event, Layout, Sink
 from universal_framework.observability._fields import RECORD_KEYS
 
@@ -37,6 +37,10 @@ class LineHandler(logging.Handler):
             raise
         except Exception:  # noqa: BLE001 - a handler never raises into the code that logs
             self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say what was lost; stdlib's own way would show the record as it is, secrets included."""
+        _losses.say(record.name, record.msg)
 
     def flush(self) -> None:
         """Wait until what was handed over is written."""
