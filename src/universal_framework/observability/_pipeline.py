@@ -66,6 +66,7 @@ class Pipeline:
         "caller",
         "cost",
         "hash_sessions",
+        "is_simple",
         "policy",
         "sample",
         "session_key",
@@ -90,6 +91,7 @@ class Pipeline:
         self.sample = sample
         self.cost = Cost(budget_ns)
         self.caller = caller
+        self.is_simple = audit is None and sample is None  # nothing to ask of an event but its level
         self.session_key = session_key or _PROCESS_KEY
         self.hash_sessions = hash_sessions
         self.shapes: dict[tuple[str, ...], int] = {}

@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -24,11 +23,6 @@ from universal_framework.observability._fields import RESERVED, renamed
 
 #: How deep a value is shown, and how many members of one container.
 _DEPTH, _MEMBERS = 12, 1000
-
-_KEY = re.compile(rb'"([^"\\]{1,64})":')
-
-#: The digits of a microsecond, three at a time: a table is quicker than formatting.
-_THOUSAND = [b"%03d" % number for number in range(1000)]
 
 _salts = itertools.count(1 << 32, 1 << 32)
 
@@ -135,28 +129,15 @@ class JsonLines:
         hidden: int,
     ) -> bytes:
         """Return a line of `fields`, the first of which is ``event``; with `hidden` one has a sensitive name."""
-        microsecond = now // 1000
-        second = microsecond // 1_000_000
+        second, rest = divmod(now, 1_000_000_000)
         known, stamp = self._second
         if second != known:
             stamp = datetime.fromtimestamp(second, UTC).strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.').encode()
             self._second = second, stamp
-        microsecond -= second * 1_000_000
         rendered = _dumped(fields)
-        if (
-            hidden
-            or (pipeline._redactor or pipeline.redactor).may_hold(rendered)
-            or ((b'":{' in rendered or b"[{" in rendered) and _has_sensitive_key(rendered, pipeline))
-        ):
+        if hidden or (pipeline._redactor or pipeline.redactor).may_hold(rendered):
             rendered = _dumped(pipeline.fields(json.loads(rendered)))
-        return b'%b%b%bZ",%b%b%b' % (
-            stamp,
-            _THOUSAND[microsecond // 1000],
-            _THOUSAND[microsecond % 1000],
-            head,
-            context,
-            rendered[1:],
-        )
+        return b'%b%06dZ",%b%b%b' % (stamp, rest // 1000, head, context, rendered[1:])
 
     # -- the long way: a whole event ----------------------------------------------------------------------
 
@@ -200,7 +181,7 @@ def _members(fields: Mapping[str, object]) -> bytes:
     """
     pipeline = _pipeline.current()
     rendered = _dumped(fields)
-    if pipeline.redactor.may_hold(rendered) or _has_sensitive_key(rendered, pipeline):
+    if pipeline.redactor.may_hold(rendered):
         rendered = _dumped(pipeline.fields(json.loads(rendered)))
     return rendered[1:-2] + b","
 
@@ -210,12 +191,3 @@ def _dumped(fields: Mapping[str, object]) -> bytes:
         return _json.dumps(fields, plain, _json.newline)
     except Exception:  # noqa: BLE001 - whatever an encoder and the objects' own methods raise
         return _json.dumps(encodable(fields), plain, _json.newline)
-
-
-def _has_sensitive_key(rendered: bytes, pipeline: _pipeline.Pipeline) -> bool:
-    """Say whether an object inside the object has a key of a sensitive name."""
-    keys = tuple(key.decode() for key in _KEY.findall(rendered))
-    shape = pipeline.shapes.get(keys)
-    if shape is None:
-        shape = pipeline.remember(keys, int(any(pipeline.redactor.sensitive_key(key) for key in keys)))
-    return bool(shape & 1)
