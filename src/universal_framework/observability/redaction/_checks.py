@@ -6,10 +6,11 @@ In: the text of a candidate. Out: yes or no. Pure functions over short texts, wi
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 
-#: Ten digits doubled and cast out, for Luhn's sum (ISO/IEC 7812-1, annex B).
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+#: Each digit doubled and its digits added up, for Luhn's sum (ISO/IEC 7812-1, annex B).
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
+_ZERO = ord("0")
+_NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 
 #: Card families by the first digits: (prefix low, prefix high, lengths). ISO/IEC 7812; the families' own ranges
 #: as listed at https://en.wikipedia.org/wiki/Payment_card_number#Issuer_identification_number_(IIN).
@@ -61,14 +62,14 @@ _NONE: frozenset[int] = frozenset()
 
 
 def digits_of(text: str) -> str:
-    """Return the digits of `text`."""
-    return "".join([char for char in text if "0" <= char <= "9"])
+    """Return the digits of `text`, an ASCII text."""
+    return text.encode("latin-1", "replace").translate(None, _NO_DIGITS).decode("latin-1")
 
 
 def luhn(digits: str) -> bool:
     """Say whether the check digit of `digits` is right (ISO/IEC 7812-1)."""
-    total = sum(map(int, digits[-1::-2]))
-    return (total + sum([_DOUBLED[int(char)] for char in digits[-2::-2]])) % 10 == 0
+    raw = digits.encode("latin-1")
+    return (sum(raw[-1::-2]) + sum(raw[-2::-2].translate(_DOUBLED)) - _ZERO * len(raw)) % 10 == 0
 
 
 def is_card(digits: str) -> bool:
@@ -109,25 +110,49 @@ def is_iban(compact: str) -> bool:
         return False
 
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+def is_ipv4(text: str, *, local_too: bool) -> bool:
+    """Say whether `text`, four numbers with dots between, is an address (RFC 791, 6943), a local one if asked for.
+
+    Local are 0/8, 10/8, 127/8 (RFC 1122), 172.16/12, 192.168/16 (RFC 1918), 169.254/16 (RFC 3927), 100.64/10
+    (RFC 6598) and broadcast. Examples' ranges (RFC 5737) are not: examples should look as the real thing does.
+    """
+    parts = text.split(".")
+    for part in parts:
+        if int(part) > 255 or (part[0] == "0" and part != "0"):
+            return False
+    if local_too:
+        return True
+    first, second = int(parts[0]), int(parts[1])
+    return not (
+        first in {0, 10, 127}
+        or (first == 172 and 16 <= second <= 31)
+        or (first == 192 and second == 168)
+        or (first == 169 and second == 254)
+        or (first == 100 and 64 <= second <= 127)
+        or text == "255.255.255.255"
+    )
 
 
-def is_ip(text: str, exempt: Iterable[Network]) -> bool:
-    """Say whether `text` is an IPv4 or IPv6 address (RFC 791, 4291) outside the `exempt` networks."""
+#: Loopback, unspecified and deprecated ones, unique local (RFC 4193), link-local (RFC 4291).
+_LOCAL_IPV6 = tuple(ipaddress.IPv6Network(text) for text in ("::/112", "fc00::/7", "fe80::/10"))
+
+
+def is_ipv6(text: str, *, local_too: bool) -> bool:
+    """Say whether `text` is an IPv6 address (RFC 4291), a local one if asked for.
+
+    Told apart from hardware addresses (EUI-64), scopes (``abc::def``) and bare colons.
+    """
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.IPv6Address(text)
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address):
-        if not _looks_meant(text):
-            return False
-        address = address.ipv4_mapped or address
-    return not any(address.version == network.version and address in network for network in exempt)
-
-
-def _looks_meant(text: str) -> bool:
-    """Tell an IPv6 address from hardware addresses (EUI-64), scopes (``abc::def``), and bare colons."""
     groups = text.split(":")
     if len(groups) == 8 and all(len(group) == 2 for group in groups):
         return False
-    return any(char.isdigit() for char in text)
+    if not any(char.isdigit() for char in text):
+        return False
+    if local_too:
+        return True
+    if address.ipv4_mapped is not None:
+        return is_ipv4(str(address.ipv4_mapped), local_too=False)
+    return not any(address in network for network in _LOCAL_IPV6)

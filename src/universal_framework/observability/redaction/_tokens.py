@@ -1,6 +1,6 @@
 """The shapes of tokens that vendors issue: a fixed beginning, then a long body.
 
-In: nothing. Out: patterns. Each match holds a run of at least 18 characters of `RUN`, which is how texts without
+In: nothing. Out: patterns. Each match holds a run of at least 18 letters, digits and joints, which is how texts without
 tokens are told apart cheaply.
 The shapes are facts from the vendors' documentation and from gitleaks' list of rules
 (https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml); bodies are bounded below, not fixed,
@@ -27,9 +27,10 @@ _HEX = "[0-9a-fA-F]"
 _DOTTED = r"[A-Za-z0-9_=.-]"
 _BASE64 = "[A-Za-z0-9+/]"
 
-#: What tokens are written in.
-RUN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.+/=%~")
+#: Each token holds so many characters in a row that are letters, digits or one of ``_.+/=%~-``.
 RUN_LENGTH = 18
+_RUN_BYTES = bytes(97 if chr(byte).isalnum() and byte < 128 or byte in b"_.+/=%~-" else 32 for byte in range(256))
+_SHORTEST_RUN = "a" * RUN_LENGTH
 
 #: Tokens that begin with one of their marks.
 SHAPES = (
@@ -135,9 +136,24 @@ def _pattern() -> str:
 
 
 #: A mark stands at the left edge of a word; marks that begin with a joint may follow anything.
-PREFIXED = re.compile(r"(?:(?<![A-Za-z0-9])|(?=[./_-]))(?=[A-Za-z0-9./_-])" + _pattern())
+LEFT = r"(?:(?<![A-Za-z0-9])|(?=[./_-]))"
+PREFIXED = re.compile(LEFT + _pattern())
 
 TELEGRAM = re.compile(r"(?<![A-Za-z0-9_-])" + _TELEGRAM)
 DISCORD = re.compile(r"(?<![A-Za-z0-9_.-])" + _DISCORD)
 AZURE_CLIENT = re.compile(r"(?<![A-Za-z0-9_~.-])" + _AZURE_CLIENT)
-MAXMIND = re.compile(r"(?<![A-Za-z0-9])" + _MAXMIND)
+MAXMIND = re.compile(LEFT + _MAXMIND)
+
+
+def runs(text: str) -> list[tuple[int, int]]:
+    """Return the spans of `text` that are long enough to hold a token."""
+    marked = text.encode("latin-1", "replace").translate(_RUN_BYTES).decode("latin-1")
+    found = []
+    start = marked.find(_SHORTEST_RUN)
+    while start >= 0:
+        end = marked.find(" ", start)
+        if end < 0:
+            end = len(marked)
+        found.append((start, end))
+        start = marked.find(_SHORTEST_RUN, end)
+    return found
