@@ -14,6 +14,8 @@ _NAMED = re.compile(
     r"(?<![\w-])(-{0,2})([A-Za-z_][\w-]{1,63}+)"
     r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|(?=[ ])([ ])(?![ -]))",
 )
+#: The names alone, found at once.
+_NAMES = re.compile(r"(?<![\w-])-{0,2}([A-Za-z_][\w-]{1,63}+)(?=[\"'\\\]]{0,4}+[ \t]{0,3}+[=:%>]|[ ])")
 _WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[ ]$")
 _QUOTE = re.compile(r"\\{0,4}(?:\"|')")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.){0,4096}+)')
@@ -52,6 +54,9 @@ _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string",
 
 def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     """Yield the spans of values whose names `is_secret`."""
+    names = set(_NAMES.findall(text))
+    if not any(name.lower() in _SECOND_WORDS or is_secret(name) for name in names):
+        return
     position = 0
     while (match := _NAMED.search(text, position)) is not None:
         position = match.end()

@@ -31,6 +31,9 @@ _UNITS = frozenset({"service", "socket", "target", "timer", "mount", "automount"
 _NO_DOMAIN = re.compile(r"\d+x\.\w+$|[vV]?\d+\.\d")
 _GIT_USERS = frozenset({"git", "hg", "svn"})
 
+#: So often in one text the words before a candidate are looked at; beyond, candidates are not given the benefit of
+#: their words: what costs time without end must not, and must not leak either.
+_MOST_LOOKS = _phones.MOST_LOOKS
 _SHORTEST_IBAN = 15
 #: Thirteen digits and a separator.
 _SHORTEST_GROUPED_CARD = 14
@@ -60,11 +63,13 @@ class Finder:
     def find(self, text: str, key: str) -> list[_Span]:
         """Return type, start and end of what is found in `text`; `key` is the verdict on the value's name."""
         folded = _fold.fold(text)
-        if folded is None:
-            return _resolved(self._in(text, key))
-        found = [(entity, *folded.original(start, end)) for entity, start, end in self._in(folded.text, key)]
-        for detector in self._detectors:
-            _custom(detector, text, found)
+        found = self._in(folded, key)
+        if folded is not text:
+            if found:
+                origin = _fold.origins(text)
+                found = [(entity, origin[start], origin[end]) for entity, start, end in found]
+            for detector in self._detectors:
+                _custom(detector, text, found)
         return _resolved(found)
 
     def _in(self, text: str, key: str) -> list[_Span]:
@@ -110,11 +115,15 @@ class Finder:
     def _addresses(self, text: str, found: list[_Span]) -> None:
         local_too = self._ip is IpScope.ALL
         if text.count(".") >= 3:
+            looks = 0
             for match in _patterns.IPV4.finditer(text):
                 if _checks.is_ipv4(match.group(), local_too=local_too):
-                    start = match.start()
-                    if not start or not _patterns.VERSION_BEFORE.search(text, max(0, start - 24), start):
-                        found.append(("IP_ADDRESS", *match.span()))
+                    start, end = match.span()
+                    if start and looks < _MOST_LOOKS:
+                        looks += 1
+                        if _patterns.VERSION_BEFORE.search(text, max(0, start - 24), start):
+                            continue
+                    found.append(("IP_ADDRESS", start, end))
         if text.count(":") >= 2:
             for match in _patterns.IPV6.finditer(text):
                 if _checks.is_ipv6(match.group(), local_too=local_too):
@@ -273,9 +282,15 @@ def _cards(text: str, found: list[_Span]) -> None:
 
 
 def _ssns(text: str, found: list[_Span]) -> None:
+    context = 0 if _patterns.SSN_CONTEXT.search(text) else None
     for match in _patterns.SSN.finditer(text):
-        start = match.start()
-        if match.group(1) != "-" and not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
-            continue
+        if match.group(1) != "-":
+            if context is None:
+                continue
+            start = match.start()
+            if context < _MOST_LOOKS:
+                context += 1
+                if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
+                    continue
         if _checks.is_ssn(_checks.digits_of(match.group())):
             found.append(("US_SSN", *match.span()))

@@ -126,6 +126,4 @@ def _says_secret(line: bytes, stems: tuple[bytes, ...]) -> bool:
 
 
 def _plain(rendered: bytes) -> bytes:
-    text = rendered.decode("utf-8", "replace")
-    folded = _fold.fold(text)
-    return (text if folded is None else folded.text).encode("ascii", "replace")
+    return _fold.fold(rendered.decode("utf-8", "replace")).encode("ascii", "replace")

@@ -7,6 +7,7 @@ Anything weaker (``467 3395``, ten digits in a row) counts only beside a word su
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Sequence
 
@@ -20,22 +21,34 @@ _EDGE = r"(?![\w]|[.:,/-][0-9])"
 #: for an assertion; what was before it is asked afterwards (``(?<!x.)``).
 PHONE = re.compile(
     r"[+(0-9](?<![\w+].)(?<![.-].)(?:"
-    # +49 30 1234567, +46 (0)8 928 571 38, (+30) 2101 234567, 001-518-640-0854
-    r"(?P<international>(?:(?<=\+)\(?[0-9]{1,3}\)?|(?<=\()\+[0-9]{1,3}\)|(?<=0)0[1-9][0-9]{0,2}(?=[ .-]))"
-    rf"(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
-    # (905) 674-3793, (08) 8747 6301, (06)20/345-6789
-    r"|(?P<bracketed>(?:(?<=\()|(?<=[178])[ -]?\()[0-9]{1,5}\)[ /.-]{0,3}+[0-9]{2,8}+(?:[ ./-][0-9]{2,6}+){0,3}+"
-    rf"{_EXTENSION}{_EDGE})"
+    r"(?<=[1-9])(?:"
     # 905-674-3793, 1.905.674.3793x12
-    rf"|(?P<american>(?:(?<=1)[ .-][0-9]|(?<=[0-9]))[0-9]{{2}}([ .-])[0-9]{{3}}\4[0-9]{{4}}{_EXTENSION}{_EDGE})"
-    # 0341 8387176, 03.93.92.16.85, 0961-7596216, 01234/567890
-    rf"|(?P<trunk>(?<=0)[1-9][0-9]{{0,3}}+(?:[ ./-][0-9]{{2,8}}+){{1,4}}+{_EXTENSION}{_EDGE})"
+    rf"(?P<american>(?:[ .-][0-9](?<=1..))?[0-9]{{2}}([ .-])[0-9]{{3}}\2[0-9]{{4}}{_EXTENSION}{_EDGE})"
     # 60-56-85-91, 416 60 039, 467 3395
-    r"|(?P<grouped>(?<=[0-9])(?<![0-9][ ,:/].)[0-9]{0,4}+(?:[ .-][0-9]{2,7}+){1,4}+(?! [0-9])"
+    r"|(?P<grouped>(?<![0-9][ ,:/].)[0-9]{0,4}+(?:[ .-][0-9]{2,7}+){1,4}+(?! [0-9])"
     rf"{_EXTENSION}{_EDGE})"
-    rf"|(?P<plain>(?<=[0-9])[0-9]{{6,12}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
+    rf"|(?P<plain>[0-9]{{6,12}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
+    # 8 (495) 123-45-67
+    r"|(?P<prefixed>(?<=[178])[ -]?\([0-9]{1,5}\)[ /.-]{0,3}+[0-9]{2,8}+(?:[ ./-][0-9]{2,6}+){0,3}+"
+    rf"{_EXTENSION}{_EDGE}))"
+    r"|(?<=0)(?:"
+    # 0341 8387176, 03.93.92.16.85, 0961-7596216, 01234/567890
+    rf"(?P<trunk>[1-9][0-9]{{0,3}}+(?:[ ./-][0-9]{{2,8}}+){{1,4}}+{_EXTENSION}{_EDGE})"
+    rf"|(?P<trunk_plain>[0-9]{{6,12}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
+    # 001-518-640-0854
+    rf"|(?P<abroad>0[1-9][0-9]{{0,2}}(?=[ .-])(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
+    rf"|(?P<zero>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ .-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE}))"
+    # +49 30 1234567, +46 (0)8 928 571 38
+    rf"|(?P<plus>(?<=\+)\(?[0-9]{{1,3}}\)?(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
+    # (+30) 2101 234567, (905) 674-3793, (08) 8747 6301, (06)20/345-6789
+    r"|(?<=\()(?:"
+    rf"(?P<wrapped>\+[0-9]{{1,3}}\)(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
+    r"|(?P<bracketed>[0-9]{1,5}\)[ /.-]{0,3}+[0-9]{2,8}+(?:[ ./-][0-9]{2,6}+){0,3}+"
+    rf"{_EXTENSION}{_EDGE}))"
     r")",
 )
+_ABROAD = frozenset({"plus", "wrapped", "abroad"})
+_PLAIN_RUN = frozenset({"plain", "trunk_plain"})
 
 #: Dates that open a candidate: 2024-01-31, 31.01.2024, 1/31/2024.
 _DATE = re.compile(
@@ -71,6 +84,9 @@ _OWNED = re.compile(
     r"(?:^|[.:;,!?(\n]\s{0,3}|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
     r"[ ]{1,2}|\b[A-Z]{2}[ ]|\b[A-Z][a-z]{2,12}(?:i|an|ese|ish|ch)[ ])$",
 )
+_WEAK = frozenset({"grouped", "zero", "plain", "trunk_plain"})
+#: So many candidates of one text are looked at closely.
+MOST_LOOKS = 64
 _BEFORE = 48
 _AFTER = 20
 #: How far before the candidate an order or an id may be named to claim it, in characters.
@@ -87,14 +103,30 @@ _LONG_CODE_STARTS = frozenset("21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 8
 def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:
     """Yield the spans of telephone numbers in `text`, but for those that begin inside a span of `taken`.
 
-    `key` is a verdict of `_names` on the value's name.
+    `key` is a verdict of `_names` on the value's name. After `MOST_LOOKS` candidates the rest is taken for what it looks
+    like: the weak shapes too, if the text says *call* or *fax* anywhere.
     """
+    looks, said = 0, False
+    spans = sorted((begin, end) for _, begin, end in taken)
     for match in PHONE.finditer(text):
         start = match.start()
-        if taken and any(begin <= start < end for _, begin, end in taken):
+        if looks > MOST_LOOKS:
+            if match.lastgroup not in _WEAK or said:
+                yield match.span()
             continue
+        if spans:
+            before = bisect.bisect_right(spans, (start, len(text))) - 1
+            if before >= 0 and start < spans[before][1]:
+                continue
+        looks += 1
+        if looks > MOST_LOOKS:
+            said = _says_telephone(text)
         if _is_phone(match, text, key):
             yield match.span()
+
+
+def _says_telephone(text: str) -> bool:
+    return not _TELEPHONE_WORDS.isdisjoint(_WORD.findall(text.lower()))
 
 
 def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
@@ -102,18 +134,18 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
     candidate = match.group()
     digits = _checks.digits_of(_without_extension(candidate))
     count = len(digits)
-    if kind == "international":
+    if kind in _ABROAD:
         return _is_international(candidate, digits)
     if not 7 <= count <= 13 or _DATE.match(candidate):
         return False
-    if kind == "bracketed":
+    if kind in {"bracketed", "prefixed"}:
         strong = count >= 9 or candidate.startswith("(0")
     elif kind == "american":
         strong = True
     elif kind == "trunk":
         strong = 9 <= count <= 12 and (count >= 10 or " " not in candidate or candidate.count(" ") > 1)
     else:
-        if kind == "plain":
+        if kind in _PLAIN_RUN:
             possible = (count != 10 or digits[0] != "1") and count != 13
         else:
             possible = not _is_odd_grouping(candidate)
