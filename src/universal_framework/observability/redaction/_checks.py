@@ -72,6 +72,8 @@ def luhn(digits: str) -> bool:
 
 def is_card(digits: str) -> bool:
     """Say whether `digits` is a payment card number: family, length, check digit."""
+    if len(digits) == 15 and "1390" <= digits[:4] <= "1407":
+        return False  # identifiers of threads (0x7e... to 0x7fff...), far more often than UATP cards
     return len(digits) in _LENGTHS.get(digits[:4], _NONE) and luhn(digits)
 
 
@@ -108,25 +110,28 @@ def is_iban(compact: str) -> bool:
     return int((text[4:] + text[:4]).translate(_AS_NUMBERS)) % 97 == 1
 
 
+_OCTETS = frozenset(map(str, range(256)))
+_LOCAL_FIRST = frozenset({"0", "10", "127"})
+
+
 def is_ipv4(text: str, *, local_too: bool) -> bool:
     """Say whether `text`, four numbers with dots between, is an address (RFC 791, 6943), a local one if asked for.
 
     Local are 0/8, 10/8, 127/8 (RFC 1122), 172.16/12, 192.168/16 (RFC 1918), 169.254/16 (RFC 3927), 100.64/10
     (RFC 6598) and broadcast. Examples' ranges (RFC 5737) are not: examples should look as the real thing does.
     """
-    parts = text.split(".")
-    for part in parts:
-        if int(part) > 255 or (part[0] == "0" and part != "0"):
-            return False
+    first, second, third, fourth = text.split(".")
+    if not (first in _OCTETS and second in _OCTETS and third in _OCTETS and fourth in _OCTETS):
+        return False
     if local_too:
         return True
-    first, second = int(parts[0]), int(parts[1])
+    if first in _LOCAL_FIRST:
+        return False
     return not (
-        first in {0, 10, 127}
-        or (first == 172 and 16 <= second <= 31)
-        or (first == 192 and second == 168)
-        or (first == 169 and second == 254)
-        or (first == 100 and 64 <= second <= 127)
+        (first == "192" and second == "168")
+        or (first == "172" and 16 <= int(second) <= 31)
+        or (first == "169" and second == "254")
+        or (first == "100" and 64 <= int(second) <= 127)
         or text == "255.255.255.255"
     )
 

@@ -244,17 +244,28 @@ def _tokens_in(text: str, found: list[_Span]) -> None:
 
 
 def _ibans(text: str, found: list[_Span]) -> None:
+    if "AA00" not in text.encode("latin-1", "replace").translate(_LETTERS_AND_DIGITS).decode("latin-1"):
+        return
     lengths = _checks.IBAN_LENGTHS
+    looks = 0
+    position = 0
     for match in _patterns.IBAN.finditer(text):
         start = match.start() - _patterns.IBAN_COUNTRY
         length = lengths.get(text[start : start + 2].upper())
-        if length is None:
+        if length is None or start < position:
             continue
         end = _end_of_iban(text, start, length)
-        if end < len(text) and text[end].isalnum():
+        if end > len(text) or (end < len(text) and text[end].isalnum()):
             continue
-        if _checks.is_iban(text[start:end].replace(" ", "").replace("-", "")):
+        looks += 1
+        if looks > _MOST_LOOKS or _checks.is_iban(text[start:end].replace(" ", "").replace("-", "")):
             found.append(("IBAN_CODE", start, end))
+            position = end
+
+
+_LETTERS_AND_DIGITS = bytes(
+    ord("0") if 48 <= byte <= 57 else ord("A") if 65 <= byte & 0xDF <= 90 else ord(" ") for byte in range(256)
+)
 
 
 def _end_of_iban(text: str, start: int, length: int) -> int:
@@ -282,15 +293,18 @@ def _cards(text: str, found: list[_Span]) -> None:
 
 
 def _ssns(text: str, found: list[_Span]) -> None:
-    context = 0 if _patterns.SSN_CONTEXT.search(text) else None
+    if _patterns.SSN_CONTEXT.search(text) is None:
+        if "-" in text:
+            for match in _patterns.SSN_DASHED.finditer(text):
+                if _checks.is_ssn(match.group().replace("-", "")):
+                    found.append(("US_SSN", *match.span()))
+        return
+    looks = 0
     for match in _patterns.SSN.finditer(text):
-        if match.group(1) != "-":
-            if context is None:
+        start = match.start()
+        if match.group(1) != "-" and looks < _MOST_LOOKS:
+            looks += 1
+            if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
                 continue
-            start = match.start()
-            if context < _MOST_LOOKS:
-                context += 1
-                if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
-                    continue
         if _checks.is_ssn(_checks.digits_of(match.group())):
             found.append(("US_SSN", *match.span()))

@@ -57,6 +57,7 @@ CARD = re.compile(
 
 #: Three, two and four digits; without the dashes only where the text says what they are.
 SSN = re.compile(r"[0-9](?<![\w.+-].)[0-9]{2}([ .-]?)[0-9]{2}\1[0-9]{4}(?![\w-]|\.[0-9])")
+SSN_DASHED = re.compile(r"[0-9](?<![\w.+-].)[0-9]{2}-[0-9]{2}-[0-9]{4}(?![\w-]|\.[0-9])")
 SSN_CONTEXT = re.compile(r"\b(?:ssn|ss#|social)", re.IGNORECASE)
 
 IPV4 = re.compile(r"[0-9](?<![\w.-].)[0-9]{0,2}+\.(?:[0-9]{1,3}+\.){2}[0-9]{1,3}+(?![\w]|\.[0-9]|-[A-Za-z])")

@@ -19,35 +19,59 @@ _EDGE = r"(?![\w]|[.:,/-][0-9])"
 
 #: The first character stands alone at the front, because `re` looks for one of a few characters ten times as fast as
 #: for an assertion; what was before it is asked afterwards (``(?<!x.)``).
-PHONE = re.compile(
-    r"[+(0-9](?<![\w+].)(?<![.-].)(?:"
-    r"(?<=[1-9])(?:"
-    # 905-674-3793, 1.905.674.3793x12
-    rf"(?P<american>(?:[ .-][0-9](?<=1..))?[0-9]{{2}}([ .-])[0-9]{{3}}\2[0-9]{{4}}{_EXTENSION}{_EDGE})"
-    # 60-56-85-91, 416 60 039, 467 3395
-    r"|(?P<grouped>(?<![0-9][ ,:/].)[0-9]{0,4}+(?:[ .-][0-9]{2,7}+){1,4}+(?! [0-9])"
+_AMERICAN = rf"(?P<american>(?:[ .-][0-9](?<=1..))?[0-9]{{2}}([ .-])[0-9]{{3}}\2[0-9]{{4}}{_EXTENSION}{_EDGE})"
+_PREFIXED = (
+    r"(?P<prefixed>(?<=[178])[ -]?\([0-9]{1,5}\)[ /.-]{0,3}+[0-9]{2,8}+(?:[ ./-][0-9]{2,6}+){0,3}+"
     rf"{_EXTENSION}{_EDGE})"
-    rf"|(?P<plain>[0-9]{{6,12}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
-    # 8 (495) 123-45-67
-    r"|(?P<prefixed>(?<=[178])[ -]?\([0-9]{1,5}\)[ /.-]{0,3}+[0-9]{2,8}+(?:[ ./-][0-9]{2,6}+){0,3}+"
-    rf"{_EXTENSION}{_EDGE}))"
-    r"|(?<=0)(?:"
-    # 0341 8387176, 03.93.92.16.85, 0961-7596216, 01234/567890
-    rf"(?P<trunk>[1-9][0-9]{{0,3}}+(?:[ ./-][0-9]{{2,8}}+){{1,4}}+{_EXTENSION}{_EDGE})"
-    rf"|(?P<trunk_plain>[0-9]{{6,12}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
-    # 001-518-640-0854
-    rf"|(?P<abroad>0[1-9][0-9]{{0,2}}(?=[ .-])(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
-    rf"|(?P<zero>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ .-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE}))"
-    # +49 30 1234567, +46 (0)8 928 571 38
-    rf"|(?P<plus>(?<=\+)\(?[0-9]{{1,3}}\)?(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
-    # (+30) 2101 234567, (905) 674-3793, (08) 8747 6301, (06)20/345-6789
-    r"|(?<=\()(?:"
+)
+_TRUNK = rf"(?P<trunk>[1-9][0-9]{{0,3}}+(?:[ ./-][0-9]{{2,8}}+){{1,4}}+{_EXTENSION}{_EDGE})"
+_ABROAD = rf"(?P<abroad>0[1-9][0-9]{{0,2}}(?=[ .-])(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
+_PLUS = rf"(?P<plus>(?<=\+)\(?[0-9]{{1,3}}\)?(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
+_BRACKETED = (
     rf"(?P<wrapped>\+[0-9]{{1,3}}\)(?:[ .()/-]{{0,3}}+[0-9]){{4,14}}+{_EXTENSION}{_EDGE})"
     r"|(?P<bracketed>[0-9]{1,5}\)[ /.-]{0,3}+[0-9]{2,8}+(?:[ ./-][0-9]{2,6}+){0,3}+"
-    rf"{_EXTENSION}{_EDGE}))"
-    r")",
+    rf"{_EXTENSION}{_EDGE})"
 )
-_ABROAD = frozenset({"plus", "wrapped", "abroad"})
+
+
+def _grouped(name: str) -> str:
+    return (
+        rf"(?P<{name}>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ .-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE})"
+    )
+
+
+def _plain(name: str) -> str:
+    return rf"(?P<{name}>[0-9]{{6,12}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
+
+
+def _any_of(*shapes: str) -> str:
+    return f"(?:{'|'.join(shapes)})"
+
+
+_FRONT = r"[+(0-9](?<![\w+].)(?<![.-].)"
+
+#: 905-674-3793, 1.905.674.3793x12, 8 (495) 123-45-67; 0341 8387176, 03.93.92.16.85, 0961-7596216; 001-518-640-0854;
+#: +49 30 1234567, +46 (0)8 928 571 38; (+30) 2101 234567, (905) 674-3793, (08) 8747 6301, (06)20/345-6789.
+STRONG = re.compile(
+    _FRONT
+    + _any_of(
+        "(?<=[1-9])" + _any_of(_AMERICAN, _PREFIXED),
+        "(?<=0)" + _any_of(_TRUNK, _ABROAD),
+        _PLUS,
+        r"(?<=\()" + _any_of(_BRACKETED),
+    ),
+)
+#: The same, and 60-56-85-91, 416 60 039, 467 3395, 4673395.
+PHONE = re.compile(
+    _FRONT
+    + _any_of(
+        "(?<=[1-9])" + _any_of(_AMERICAN, _grouped("grouped"), _plain("plain"), _PREFIXED),
+        "(?<=0)" + _any_of(_TRUNK, _plain("trunk_plain"), _ABROAD, _grouped("zero")),
+        _PLUS,
+        r"(?<=\()" + _any_of(_BRACKETED),
+    ),
+)
+_WITH_COUNTRY = frozenset({"plus", "wrapped", "abroad"})
 _PLAIN_RUN = frozenset({"plain", "trunk_plain"})
 
 #: Dates that open a candidate: 2024-01-31, 31.01.2024, 1/31/2024.
@@ -84,7 +108,6 @@ _OWNED = re.compile(
     r"(?:^|[.:;,!?(\n]\s{0,3}|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
     r"[ ]{1,2}|\b[A-Z]{2}[ ]|\b[A-Z][a-z]{2,12}(?:i|an|ese|ish|ch)[ ])$",
 )
-_WEAK = frozenset({"grouped", "zero", "plain", "trunk_plain"})
 #: So many candidates of one text are looked at closely.
 MOST_LOOKS = 64
 _BEFORE = 48
@@ -103,24 +126,22 @@ _LONG_CODE_STARTS = frozenset("21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 8
 def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:
     """Yield the spans of telephone numbers in `text`, but for those that begin inside a span of `taken`.
 
-    `key` is a verdict of `_names` on the value's name. After `MOST_LOOKS` candidates the rest is taken for what it looks
-    like: the weak shapes too, if the text says *call* or *fax* anywhere.
+    `key` is a verdict of `_names` on the value's name. Weak shapes are looked for only if the text says *call* or
+    *fax* anywhere. After `MOST_LOOKS` candidates the rest is taken for what it looks like.
     """
-    looks, said = 0, False
+    pattern = PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
+    looks = 0
     spans = sorted((begin, end) for _, begin, end in taken)
-    for match in PHONE.finditer(text):
+    for match in pattern.finditer(text):
         start = match.start()
-        if looks > MOST_LOOKS:
-            if match.lastgroup not in _WEAK or said:
-                yield match.span()
+        if looks >= MOST_LOOKS:
+            yield match.span()
             continue
         if spans:
             before = bisect.bisect_right(spans, (start, len(text))) - 1
             if before >= 0 and start < spans[before][1]:
                 continue
         looks += 1
-        if looks > MOST_LOOKS:
-            said = _says_telephone(text)
         if _is_phone(match, text, key):
             yield match.span()
 
@@ -134,7 +155,7 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
     candidate = match.group()
     digits = _checks.digits_of(_without_extension(candidate))
     count = len(digits)
-    if kind in _ABROAD:
+    if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
     if not 7 <= count <= 13 or _DATE.match(candidate):
         return False
