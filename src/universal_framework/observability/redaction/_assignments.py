@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 #: A name and what joins it to a value; ``%3D`` is ``=`` in a query string inside a query string.
 _NAMED = re.compile(
     r"(?<![\w-])(-{0,2})([A-Za-z_][\w-]{1,63}+)"
-    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|(?=[ ])([ ])(?![ -]))",
+    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|([ ])(?! |--|-[a-z](?: |$)))",
 )
 _WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[ ]$")
 _QUOTE = re.compile(r"\\{0,4}(?:\"|')")
@@ -26,7 +26,7 @@ _ENTITY_END = re.compile(r"[^<\r\n]{1,4096}+(?=</)")
 #: What stands where a secret would, and is none.
 _NO_SECRET = re.compile(
     r"(?:none|null|nil|undefined|true|false|yes|no|on|off|n/a|empty|unset|redacted|hidden|masked|"
-    r"\[[A-Z][A-Z0-9_]*(?::[^\]]{1,40})?\]?|<[^>]{0,40}>?|\$\{?[A-Za-z_]\w{0,63}\}?|%\(?\w{0,64}\)?[sdr]|"
+    r"\[[A-Z][A-Z0-9_]*(?::[^\]]{1,40})?\]?|<[^>]{0,40}>?|\$\{[A-Za-z_]\w{0,63}\}?|(?-i:\$[A-Z_][A-Z0-9_]{0,63})|%\(?\w{0,64}\)?[sdr]|"
     r"\{[\w.!:]{0,64}\}?|(.)\1{2,}|\*{1,}|\.{3}|…)[.,;)}\]]{0,3}",
     re.IGNORECASE,
 )
@@ -53,14 +53,22 @@ _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string",
 def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     """Yield the spans of values whose names `is_secret`."""
     position = 0
-    while (match := _NAMED.search(text, position)) is not None:
-        position = match.end()
-        dashes, name, joint, space = match.groups()
+    verdicts: dict[str, bool] = {}
+    for match in _NAMED.finditer(text):
+        name = match.group(2)
+        verdict = verdicts.get(name)
+        if verdict is None:
+            verdict = verdicts[name] = is_secret(name)
+        if not verdict and name not in _SECOND_WORDS and name.lower() not in _SECOND_WORDS:
+            continue
+        if match.start() < position:
+            continue
+        dashes, _, joint, space = match.groups()
         if joint is None and (space is None or dashes != "--"):
             continue
         if joint == ">" and text[match.start() - 1 : match.start()] != "<":
             continue
-        if not is_secret(name) and not _is_secret_phrase(text, match.start(2), name, is_secret):
+        if not verdict and not _is_secret_phrase(text, match.start(2), name, is_secret):
             continue
         span = _value(text, match.end(), name, joint or " ")
         if span is not None:
@@ -71,6 +79,8 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
 def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str], bool]) -> bool:
     """Say whether `name` is the end of a phrase such as ``API key``."""
     if name.lower() not in _SECOND_WORDS:
+        return False
+    if text[start - 1 : start] != " ":
         return False
     before = _WORD_BEFORE.search(text, max(0, start - 20), start)
     return before is not None and is_secret(f"{before.group(1)}_{name}")

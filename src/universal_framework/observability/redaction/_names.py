@@ -51,7 +51,7 @@ _IDENTIFIER = frozenset(
     """.split(),
 )
 
-SECRET, TELEPHONE, IDENTIFIER, PLAIN = "secret", "telephone", "identifier", "plain"
+VERDICTS = SECRET, TELEPHONE, IDENTIFIER, PLAIN = "secret", "telephone", "identifier", "plain"
 
 
 def words(key: str) -> list[str]:

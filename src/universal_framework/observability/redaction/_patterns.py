@@ -1,7 +1,8 @@
 """The shapes of everything but vendors' tokens and telephone numbers, each with the check that makes it sure.
 
 In: nothing. Out: compiled patterns over folded text. All are bounded, begin at a left boundary, and use possessive
-quantifiers, so that a hostile text costs linear time; what a pattern cannot say (Luhn, mod 97, ranges) is said by
+quantifiers, so that a hostile text costs linear time. Those for numbers begin with the digit itself and look back
+afterwards, because `re` finds one of a few characters ten times as fast as it tries an assertion everywhere. What a pattern cannot say (Luhn, mod 97, ranges) is said by
 a function of `_checks`.
 """
 
@@ -37,27 +38,29 @@ AUTHORIZATION = re.compile(
     r"(?<![A-Za-z0-9])(?:[Bb]earer|BEARER|[Bb]asic|BASIC)[ \t:]{1,3}+([A-Za-z0-9._~+/-]{6,4096}+={0,2})",
 )
 
-#: An IBAN's country and check digits; group 1 is what follows (ISO 13616).
-IBAN = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2}[0-9]{2}(?=((?:[ -]?[A-Za-z0-9]){11,30}+)))")
+#: The check digits of an IBAN, its country before them, as much of the rest as the shortest one has (ISO 13616).
+IBAN = re.compile(r"[0-9](?<=[A-Za-z]{2}.)(?<![A-Za-z0-9][A-Za-z]{2}.)[0-9](?=(?:[ -]?[A-Za-z0-9]){11})")
+IBAN_COUNTRY = 2
 
 #: Twelve to nineteen digits: in one piece, or grouped as cards are printed.
 CARD = re.compile(
-    r"(?<![\w+])(?<![0-9][.-])(?:"
-    r"[0-9]{12,19}"
-    r"|[0-9]{4}([ .-]{1,2})[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}(?:\1[0-9]{1,3})?"
-    r"|[0-9]{4}([ .-])[0-9]{6}\2[0-9]{4,5}"
-    r"|[0-9]{4}([ .-])[0-9]{4}\3[0-9]{5}"
-    r"|[0-9]{4}([ .-])[0-9]{3}\4[0-9]{3}\4[0-9]{3}"
-    r"|[0-9]{4}([ .-])[0-9]{5}\5[0-9]{6}"
-    r"|[0-9]{6}([ .-])[0-9]{9,13}"
+    r"[0-9](?<![\w+].)(?<![0-9][.-].)(?:"
+    r"[0-9]{11,18}"
+    r"|[0-9]{3}([ .-]{1,2})[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}(?:\1[0-9]{1,3})?"
+    r"|[0-9]{3}([ .-])[0-9]{6}\2[0-9]{4,5}"
+    r"|[0-9]{3}([ .-])[0-9]{4}\3[0-9]{5}"
+    r"|[0-9]{3}([ .-])[0-9]{3}\4[0-9]{3}\4[0-9]{3}"
+    r"|[0-9]{3}([ .-])[0-9]{5}\5[0-9]{6}"
+    r"|[0-9]{5}([ .-])[0-9]{9,13}"
     r")(?![\w]|[.-][0-9])",
 )
 
 #: Three, two and four digits; without the dashes only where the text says what they are.
-SSN = re.compile(r"(?<![\w.+-])[0-9]{3}([ .-]?)[0-9]{2}\1[0-9]{4}(?![\w-]|\.[0-9])")
+SSN = re.compile(r"[0-9](?<![\w.+-].)[0-9]{2}([ .-]?)[0-9]{2}\1[0-9]{4}(?![\w-]|\.[0-9])")
+SSN_DASHED = re.compile(r"[0-9](?<![\w.+-].)[0-9]{2}-[0-9]{2}-[0-9]{4}(?![\w-]|\.[0-9])")
 SSN_CONTEXT = re.compile(r"\b(?:ssn|ss#|social)", re.IGNORECASE)
 
-IPV4 = re.compile(r"(?<![\w.-])(?:[0-9]{1,3}+\.){3}[0-9]{1,3}+(?![\w]|\.[0-9]|-[A-Za-z])")
+IPV4 = re.compile(r"[0-9](?<![\w.-].)[0-9]{0,2}+\.(?:[0-9]{1,3}+\.){2}[0-9]{1,3}+(?![\w]|\.[0-9]|-[A-Za-z])")
 #: What makes four numbers a version and no address.
 VERSION_BEFORE = re.compile(
     r"(?:(?:\b|_)(?:v|ver|version|release|rev|revision|build|section|chapter|oid|upgrad\w+|downgrad\w+)"

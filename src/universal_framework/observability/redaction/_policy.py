@@ -6,7 +6,6 @@ wrong and what it may be. Nothing here looks at a text.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -60,7 +59,7 @@ class IpScope(str, Enum):
 
     #: None.
     OFF = "off"
-    #: All but loopback, private, link-local, shared and unspecified ones (RFC 1918, 4193, 6598, 3927).
+    #: All but loopback, private, link-local, shared and unspecified ones (RFC 1918, 3927, 4193, 6598).
     PUBLIC = "public"
     #: Every one.
     ALL = "all"
@@ -175,23 +174,3 @@ def _checked_choice(setting: str, kind: type[Choice], value: object) -> Choice:
     except ValueError:
         choices = ", ".join(str(one.value) for one in kind)
         raise ValueError(f"Policy.{setting}: {value!r} is none of {choices}") from None
-
-
-#: Not redacted under ``IpScope.PUBLIC``. Documentation ranges (RFC 5737, 3849) are not exempt: examples
-#: should look as the real thing does.
-LOCAL_NETWORKS = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "255.255.255.255/32",
-        "::/112",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 
-from universal_framework.observability.redaction._policy import Mode, Policy
+from universal_framework.observability.redaction._policy import ENTITIES, Mode, Policy
 
 #: Hashes are written with letters only; digits might look like something to redact.
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
@@ -26,16 +27,32 @@ class Replacer:
     def __init__(self, policy: Policy) -> None:
         self._modes = dict(policy.modes)
         self._key = policy.hmac_key or b""
+        names = (*ENTITIES, *(detector.name for detector in policy.detectors))
+        #: What hides a value without a look at it.
+        self._masks = {name: f"[{name}]" for name in names if self._modes.get(name, Mode.MASK) is Mode.MASK}
 
     def drops(self, entity: str) -> bool:
         """Say whether fields of sensitive names are left out."""
         return self._modes.get(entity) is Mode.DROP
 
+    def replaced(self, text: str, findings: Sequence[tuple[str, int, int]]) -> str:
+        """Return `text` with something else in the place of each finding."""
+        pieces = []
+        done = 0
+        masks = self._masks
+        for entity, start, end in findings:
+            pieces.append(text[done:start])
+            pieces.append(masks.get(entity) or self.replace(entity, text[start:end]))
+            done = end
+        pieces.append(text[done:])
+        return "".join(pieces)
+
     def replace(self, entity: str, secret: str) -> str:
-        """Return what stands in the text instead of `secret`."""
-        mode = self._modes.get(entity, Mode.MASK)
-        if mode is Mode.MASK:
-            return f"[{entity}]"
+        """Return what stands in a text instead of `secret`."""
+        mask = self._masks.get(entity)
+        if mask is not None:
+            return mask
+        mode = self._modes[entity]
         if mode is Mode.DROP:
             return ""
         if mode is Mode.HASH:
