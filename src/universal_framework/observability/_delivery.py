@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from universal_framework.observability import _frames, _losses, _pipeline, _standin, _thrown, _tree
+from universal_framework.observability import _frames, _losses, _messages, _pipeline, _standin, _thrown, _tree
 from universal_framework.observability._event import Event, Layout
 from universal_framework.observability._fields import CONTROLS, RECORD_KEYS, RESERVED, Fields, renamed
 from universal_framework.observability._lines import LineHandler
@@ -115,7 +115,9 @@ def deliver(
                             head,
                             layout.context(context) if context else b"",
                             {
-                                "event": _message(msg, args) if args else msg if msg.__class__ is str else str(msg),
+                                "event": msg
+                                if not args and msg.__class__ is str
+                                else _messages.text_of(msg, args, pipeline),
                                 **keywords,
                             },
                             pipeline,
@@ -192,23 +194,6 @@ def _head(view: View, node: logging.Logger, layout: Any, level: int) -> bytes:
     return head
 
 
-def _message(msg: object, args: tuple[object, ...]) -> str:
-    """Return a message with its arguments put in as `logging.LogRecord.getMessage` does, or beside it."""
-    text = str(msg)
-    values: Any = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
-    try:
-        return text % values
-    except Exception:  # noqa: BLE001 - arguments that do not fit must lose neither the message nor themselves
-        return f"{text} (arguments that do not fit: {_shown(args)})"
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001
-        return f"<repr raises {type(error).__name__}>"
-
-
 def all_fields(call: Call) -> dict[str, object]:
     """Join component and the fields of context, logger and call; what is said nearer to the call wins."""
     joined = {**call.context, "component": call.component, **call.bound}
@@ -247,7 +232,7 @@ def event_of(node: logging.Logger, call: Call, pipeline: _pipeline.Pipeline) -> 
         level_name=logging.getLevelName(call.level),
         component=component,
         logger=node.name,
-        message=pipeline.text(_message(call.msg, args) if args else str(call.msg)),
+        message=pipeline.text(_messages.text_of(call.msg, args, pipeline)),
         fields=fields,
         thrown=_thrown.of(exc_info[1], pipeline) if exc_info and exc_info[1] is not None else None,
         stack=pipeline.trace(caller.stack) if caller is not None and caller.stack else None,
