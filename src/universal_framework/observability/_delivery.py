@@ -11,19 +11,24 @@ factory), the record goes through that hook, and our handlers get it like all ot
 
 from __future__ import annotations
 
+import copy
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from universal_framework.observability import _bridge, _frames, _pipeline, _thrown, _tree
+from universal_framework.observability import _bridge, _frames, _losses, _messages, _pipeline, _standin, _thrown, _tree
 from universal_framework.observability._event import Event, Layout
 from universal_framework.observability._fields import CONTROLS, RECORD_KEYS, RESERVED, Fields, renamed
 from universal_framework.observability._lines import LineHandler
 
 #: Verdicts on a tuple of field names.
 HIDDEN, CLASHES = 1, 2
+
+#: A conversion of ``%`` formatting that takes numbers only; its mapping key, if it has one.
+_NUMERIC = re.compile(r"(?<!%)%(\(\w+\))?[-#0 +]*\d*(?:\.\d*)?[hlL]?[diouxXeEfFgGc]")
 
 
 class Call(NamedTuple):
@@ -111,7 +116,9 @@ def deliver(
                             head,
                             layout.context(context) if context else b"",
                             {
-                                "event": _message(msg, args) if args else msg if msg.__class__ is str else str(msg),
+                                "event": msg
+                                if not args and msg.__class__ is str
+                                else _messages.text_of(msg, args, pipeline),
                                 **keywords,
                             },
                             pipeline,
@@ -188,23 +195,6 @@ def _head(view: View, node: logging.Logger, layout: Any, level: int) -> bytes:
     return head
 
 
-def _message(msg: object, args: tuple[object, ...]) -> str:
-    """Return a message with its arguments put in as `logging.LogRecord.getMessage` does, or beside it."""
-    text = str(msg)
-    values: Any = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
-    try:
-        return text % values
-    except Exception:  # noqa: BLE001 - arguments that do not fit must lose neither the message nor themselves
-        return f"{text} (arguments that do not fit: {_shown(args)})"
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001
-        return f"<repr raises {type(error).__name__}>"
-
-
 def all_fields(call: Call) -> dict[str, object]:
     """Join component and the fields of context, logger and call; what is said nearer to the call wins."""
     joined = {**call.context, "component": call.component, **call.bound}
@@ -243,7 +233,7 @@ def event_of(node: logging.Logger, call: Call, pipeline: _pipeline.Pipeline) -> 
         level_name=logging.getLevelName(call.level),
         component=component,
         logger=node.name,
-        message=pipeline.text(_message(call.msg, args) if args else str(call.msg)),
+        message=pipeline.text(_messages.text_of(call.msg, args, pipeline)),
         fields=fields,
         thrown=_thrown.of(exc_info[1], pipeline) if exc_info and exc_info[1] is not None else None,
         stack=pipeline.trace(caller.stack) if caller is not None and caller.stack else None,
@@ -270,22 +260,77 @@ def record_of(node: logging.Logger, call: Call, pipeline: _pipeline.Pipeline) ->
     return _tree.with_free_names(make, fields)  # type: ignore[no-any-return]
 
 
+def without_secrets(record: logging.LogRecord, pipeline: _pipeline.Pipeline) -> logging.LogRecord:
+    """Return `record` for handlers of any kind: itself if it is clean, else a redacted copy; never raises."""
+    try:
+        return _without_secrets(record, pipeline)
+    except Exception:  # noqa: BLE001 - made by hand, of parts that do not fit together
+        _losses.say(record.name, "a record that cannot be read was withheld")
+        return logging.LogRecord(
+            record.name, record.levelno, record.pathname, record.lineno, "<record withheld>", (), None, record.funcName
+        )
+
+
+def _without_secrets(record: logging.LogRecord, pipeline: _pipeline.Pipeline) -> logging.LogRecord:
+    known = record.__dict__
+    found: dict[str, object] = {}
+    msg, args = known["msg"], known["args"] or ()
+    given = args if type(args) is tuple else (args,)  # stdlib takes a lone mapping out of its tuple
+    clean_msg, clean_args = redacted_message(msg, given, pipeline)
+    if clean_msg is not msg or clean_args is not given:
+        found["msg"] = clean_msg
+        found["args"] = clean_args if type(args) is tuple or not clean_args else clean_args[0]
+    exc_info = known["exc_info"]
+    clean_exception = redacted_exception(exc_info, pipeline)
+    if clean_exception is not exc_info:
+        found["exc_info"], found["exc_text"] = clean_exception, None
+    for name in ("exc_text", "stack_info", "message"):
+        text = known.get(name)
+        if name not in found and isinstance(text, str) and text and (new := pipeline.trace(text)) != text:
+            found[name] = new
+    fields = {key: value for key, value in known.items() if key not in RECORD_KEYS}
+    clean = pipeline.fields(fields)
+    if not found and clean is fields:
+        return record
+    made = copy.copy(record)
+    for key in fields:
+        del made.__dict__[key]  # redacting may have left it out, or renamed it
+    made.__dict__.update(clean)
+    made.__dict__.update(found)
+    return made
+
+
 def redacted_message(
     msg: object, args: tuple[object, ...], pipeline: _pipeline.Pipeline
 ) -> tuple[object, tuple[object, ...]]:
     """Return a message and its arguments without secrets: as they are, or as one text without arguments."""
     if not args:
-        return (pipeline.text(msg) if isinstance(msg, str) else pipeline.value(msg)), args
+        return _redacted_template(msg, pipeline), args
     clean = tuple(pipeline.value(value) for value in args)
-    if any(one is not other for one, other in zip(clean, args, strict=True)):
+    changed = any(one is not other for one, other in zip(clean, args, strict=True))
+    if changed:
         args = clean
+    values: Any = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
     try:
-        values: Any = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
         text = str(msg) % values
     except Exception:  # noqa: BLE001 - stdlib tells of it where the record is formatted
-        return (pipeline.text(msg) if isinstance(msg, str) else msg), args
+        text = _with_text_for_numbers(msg, values) if changed else None
+        return (_redacted_template(msg, pipeline), args) if text is None else (pipeline.text(text), ())
     redacted = pipeline.text(text)
     return (msg, args) if redacted == text else (redacted, ())
+
+
+def _redacted_template(msg: object, pipeline: _pipeline.Pipeline) -> object:
+    return pipeline.text(msg) if isinstance(msg, str) else pipeline.value(msg)
+
+
+def _with_text_for_numbers(msg: object, values: Any) -> str | None:
+    """Return the message although what stands for a number is none; None if that is not why they do not fit."""
+    try:
+        text: str = _NUMERIC.sub(r"%\1s", str(msg)) % values
+    except Exception:  # noqa: BLE001
+        return None
+    return text
 
 
 def redacted_controls(keywords: Mapping[str, Any], pipeline: _pipeline.Pipeline) -> dict[str, Any]:
@@ -299,12 +344,10 @@ def redacted_exception(exc_info: Any, pipeline: _pipeline.Pipeline) -> Any:
     """Return ``exc_info`` whose exception, causes included, holds no secret: itself, or one with a copy."""
     if not exc_info or exc_info[1] is None:
         return exc_info
-    clean = pipeline.value(exc_info[1])
+    clean = _standin.of(exc_info[1], pipeline)
     if clean is exc_info[1]:
         return exc_info
-    if not isinstance(clean, BaseException):
-        clean = RuntimeError(f"{type(exc_info[1]).__name__} withheld: it could not be redacted")
-    return type(clean), clean, clean.__traceback__ or exc_info[2]
+    return type(clean), clean, clean.__traceback__
 
 
 __name__ = _frames.TRANSPARENT  # last: what is defined above keeps its true ``__module__``

@@ -7,10 +7,9 @@ logger. Out: lines in a sink. It is the one handler for which the house logger m
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Any
 
-from universal_framework.observability import _losses, _pipeline, _thrown
+from universal_framework.observability import _losses, _messages, _pipeline, _thrown
 from universal_framework.observability._event import Event, Layout, Sink
 from universal_framework.observability._fields import RECORD_KEYS
 
@@ -63,7 +62,7 @@ def event_of(record: logging.LogRecord) -> Event:
         level_name=record.levelname,
         component=None if component is None else str(component),
         logger=record.name,
-        message=pipeline.text(_message(record)),
+        message=pipeline.text(_messages.text_of(record.msg, record.args, pipeline)),
         fields=pipeline.fields(fields),
         thrown=_thrown_of(record, pipeline),
         stack=pipeline.trace(record.stack_info) if record.stack_info else None,
@@ -71,15 +70,6 @@ def event_of(record: logging.LogRecord) -> Event:
         line=record.lineno,
         function=record.funcName or "",
     )
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 - arguments that do not fit their message must not lose it
-        if logging.raiseExceptions and sys.stderr is not None:
-            return f"{record.msg!s} (arguments that do not fit: {record.args!r})"
-        return str(record.msg)
 
 
 def _thrown_of(record: logging.LogRecord, pipeline: Any) -> Any:

@@ -49,7 +49,20 @@ _ACCEPTS_ANY_KEYWORD = 0x08  # inspect.CO_VARKEYWORDS, without the import
 BARE = len(logging.root.__dict__) + 1
 
 #: How many attributes a node has that nobody has put any on, by its class; `logging.getLogger` adds ``manager``.
-_ATTRIBUTES = {logging.Logger: BARE, logging.RootLogger: len(logging.root.__dict__)}
+_ATTRIBUTES: dict[type[logging.Logger], int] = {
+    logging.Logger: BARE,
+    logging.RootLogger: len(logging.root.__dict__),
+}
+
+
+def regard_as_stdlib(cls: type[logging.Logger]) -> None:
+    """Take nodes of `cls`, one of this package, for stdlib's own: what it does to a record we do without it."""
+    _ATTRIBUTES[cls] = _ATTRIBUTES[logging.RootLogger if issubclass(cls, logging.RootLogger) else logging.Logger]
+
+
+def is_of_stdlib(name: str, method: Callable[..., object]) -> bool:
+    """Say whether a bound `method` of that name is stdlib's own."""
+    return getattr(method, "__func__", None) is _PASSED[name]
 
 
 def is_bare(node: logging.Logger) -> bool:
@@ -78,10 +91,7 @@ def own_method(node: logging.Logger, method: str) -> Callable[..., object] | Non
         and cls._log is _STOCK["_log"]
         and _finds_callers_as_we_do(cls)
         and not (method in own or "_log" in own or type(own.get("findCaller", _OURS)) is not _Finder)
-        and (
-            cls in (logging.Logger, logging.RootLogger)
-            or all(getattr(cls, hook) is getattr(logging.Logger, hook) for hook in _HOOKS)
-        )
+        and (cls in _ATTRIBUTES or all(getattr(cls, hook) is getattr(logging.Logger, hook) for hook in _HOOKS))
     ):
         return None
     found: Callable[..., object] = getattr(node, method)
