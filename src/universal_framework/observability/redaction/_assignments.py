@@ -30,6 +30,8 @@ _NO_SECRET = re.compile(
     r"\{[\w.!:]{0,64}\}?|(.)\1{2,}|\*{1,}|\.{3}|…)[.,;)}\]]{0,3}",
     re.IGNORECASE,
 )
+#: What `_replace` writes: last four, or a hash.
+_MASK = re.compile(r"\[[A-Z][A-Z0-9_]{1,63}:(?:[A-Za-z0-9]{4}|[a-p]{20})\]")
 #: Words that go on talking about a secret instead of giving it.
 _REMARK = frozenset(
     """
@@ -62,6 +64,8 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
         if not verdict and name not in _SECOND_WORDS and name.lower() not in _SECOND_WORDS:
             continue
         if match.start() < position:
+            continue
+        if _MASK.match(text, match.start() - 1 if match.start() else 0):
             continue
         dashes, _, joint, space = match.groups()
         if joint is None and (space is None or dashes != "--"):

@@ -42,7 +42,13 @@ _COLON = re.compile(r':(?<!":)')
 #: option or a key in PEM would go on with. ``[0-9a-f]-`` before it makes the dash one of a UUID.
 _DOT = re.compile(r"\.(?:[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|(?=[A-Za-z0-9_-]{10}|slack\.com/|atlasv1\.))")
 _UNDERSCORE = re.compile(r"_(?=[A-Za-z0-9_=.+/%-]{10}|mmk|eyJ)")
-_DASH = re.compile(r"-(?:-|(?:(?<![0-9a-f]-)|(?<=xox[a-e]-)|(?<=p8e-)|(?<=-xox[bp]-))(?=[A-Za-z0-9_=.+/%-]{10}|us[0-9]))")
+_HEX_MARKS = "|".join(
+    f"(?<={re.escape(mark)})"
+    for shape in _tokens.SHAPES
+    for mark in shape.marks
+    if mark[-1] == "-" and mark[-2] in "0123456789abcdef"
+)
+_DASH = re.compile(rf"-(?:-|(?:(?<![0-9a-f]-)|{_HEX_MARKS})(?=[A-Za-z0-9_=.+/%-]{{10}}|us[0-9]))")
 _CAPITAL_A = re.compile(r"A[A-Za-z0-9]{3}|A3-")
 _CAPITAL_S = re.compile(r"SK[0-9a-f]{8}")
 
@@ -86,7 +92,9 @@ def _gate(needles: tuple[bytes, ...], stems: tuple[bytes, ...]) -> Gate:
         text = line.decode("latin-1")
         if "earer" in text or "asic" in text:
             return True
-        if ("=" in flat or colon(text) or text.rfind("{") > 0) and (_says_secret(line, stems) or _IPV6.search(text)):
+        if ("=" in flat or colon(text) or text.rfind("{") > 0) and (
+            _says_secret(line, stems) or _IPV6.search(text) or "sig=" in text
+        ):
             return True
         if (
             dot(text) or underscore(text) or dash(text) or capital_a(text) or capital_s(text) or "dapi" in text

@@ -102,6 +102,7 @@ _IDENTIFIER_WORDS = frozenset(
     """.split(),
 )
 _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
+_TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
 _WORD = re.compile(r"[A-Za-z]+")
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
 _OWNED = re.compile(
@@ -147,7 +148,7 @@ def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator
 
 
 def _says_telephone(text: str) -> bool:
-    return not _TELEPHONE_WORDS.isdisjoint(_WORD.findall(text.lower()))
+    return not _TELLING_WORDS.isdisjoint(_WORD.findall(text.lower()))
 
 
 def _is_phone(match: re.Match[str], text: str, key: str) -> bool:

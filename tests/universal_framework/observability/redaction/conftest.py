@@ -167,7 +167,8 @@ def _canary(rng):
         ]
     )  # fmt: skip
     secret = make(rng)
-    return kind, secret, rng.choice(frames).format(secret)
+    text = rng.choice(frames).format(secret)
+    return kind, secret, rng.choice(["{}", "{}", "'{}'", "a ({})", "x, {}, y"]).replace("{}", text)
 
 
 def _look_alikes(rng):
