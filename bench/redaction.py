@@ -45,7 +45,9 @@ NAIVE = [
         r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?\(?\d{3}\)?[ .-]?\d{3}[ .-]?\d{4}(?![\w-])",
     )
 ]
-NAIVE_KEYS = frozenset({"password", "passwd", "secret", "token", "api_key", "authorization", "cookie", "ssn", "iban", "pin"})
+NAIVE_KEYS = frozenset(
+    {"password", "passwd", "secret", "token", "api_key", "authorization", "cookie", "ssn", "iban", "pin"}
+)
 
 
 def naive_text(text: str) -> str:
@@ -64,7 +66,13 @@ def naive(value: Any) -> Any:
     return [naive(item) for item in value] if isinstance(value, list) else value
 
 
-FLAT = {"event": "order created", "request_id": "01J9Z3K7Q8W5E6R7T8Y9", "user_id": 184467, "path": "/api/v1/orders", "ms": 12.75}
+FLAT = {
+    "event": "order created",
+    "request_id": "01J9Z3K7Q8W5E6R7T8Y9",
+    "user_id": 184467,
+    "path": "/api/v1/orders",
+    "ms": 12.75,
+}
 NESTED = {
     "event": "request finished",
     "service": "checkout",
@@ -109,11 +117,11 @@ EVENTS: dict[str, dict[str, Any]] = {"flat": FLAT, "nested": NESTED, "dirty": DI
 HOSTILE = (
     "a|a.|a@|1-|1 11 |1234567890|QUJDREVGR0hJ|eyJ|://a:|AB12 |a@b.|a@b.c |@|1|12 |123 |1234 |4111 1111 1111 1112 |"
     "4111111111111111 |4111 1111 1111 1111 |GB82 |GB82WEST12345698765432 |GB82 WEST 1234 |password=|password: x |"
-    "password='|\"password\":\"|--token |-----BEGIN PRIVATE KEY-----|-----END|Bearer |Bearer a.b |Basic YTpi |Basic |1.1.1.1 |"
+    'password=\'|"password":"|--token |-----BEGIN PRIVATE KEY-----|-----END|Bearer |Bearer a.b |Basic YTpi |Basic |1.1.1.1 |'
     "1.|1.2.3.|::|a:|1:|fe80::1 |2001:db8::|%40|a%40b.c |\\u0040|\\n|\\/|\\\\|sk-|sk-a|ghp_|xoxb-|AKIA|AKIAIOSFODNN7EXAMPL|"
     "eyJa.eyJb.|eyJhbGciOiJ.|eyJhbGciOiJIUzI1NiJ9.|key=|key: value |a=b&|a=b;|<a>|<password>|(415) 555-|(415)|+1|+1 |"
     "+49 30 |0123 456|01 |00 1 |555-1234 |call 555 1234 |phone |phone 1234567 |no 1234567 |order 555-123-4567 |a-|a_|_|-|.| |"
-    "é|\u200b|１|\u00a0|ａ|@\u200b|4\u200b1|{|}|[|\"|'|\\\"|,|;|a,b;|token: a|secret secret |my number is |api key: |v1.2.3.4 |"
+    'é|\u200b|１|\u00a0|ａ|@\u200b|4\u200b1|{|}|[|"|\'|\\"|,|;|a,b;|token: a|secret secret |my number is |api key: |v1.2.3.4 |'
     "https://u:p@h/ |https://u:|x://:@|AccountKey=|sig=|SG.|SG.a|hvs.|dp.pt.|key-|-us1|A|S|SK|dapi|pat|123456789:A|"
     "MTAx.abcdef.|a.b-c_d|Q~|1Q~|_mmk|0|00|000-00-0000 |536-90-4399 |078-05-1120|ssn 078051120 "
 ).split("|")
@@ -152,7 +160,9 @@ def cost() -> None:
     for name, event in EVENTS.items():
         line = json.dumps(event, separators=(",", ":")).encode()
         gate = statistics.median(cpu_us(lambda line=line: redactor.may_hold(line), 2_000) for _ in range(ROUNDS))
-        ours, theirs, ratio = compared(lambda event=event: redactor.fields(event), lambda event=event: naive(event), 200)
+        ours, theirs, ratio = compared(
+            lambda event=event: redactor.fields(event), lambda event=event: naive(event), 200
+        )
         hit = "" if redactor.may_hold(line) else "  (clean by the gate alone)"
         print(f"{name:<10}{gate:>9.2f}{ours:>11.1f}{theirs:>10.1f}{ratio:>8.2f}{hit}")
 
@@ -164,7 +174,8 @@ def hostile() -> None:
     rows = []
     for text in texts:
         pairs = [
-            (cpu_us(lambda text=text: redactor.text(text), 1), cpu_us(lambda text=text: naive_text(text), 1)) for _ in range(3)
+            (cpu_us(lambda text=text: redactor.text(text), 1), cpu_us(lambda text=text: naive_text(text), 1))
+            for _ in range(3)
         ]
         rows.append((min(one for one, _ in pairs) / 1_000, min(other for _, other in pairs) / 1_000, text))
     worst, worst_naive = max(rows), max(rows, key=lambda row: row[1])
@@ -233,7 +244,9 @@ def print_accuracy(folder: Path) -> None:
         print(f"{file.name}, IP addresses of every range: recall {score.recall:.3f}, precision {score.precision:.3f}")
         print(f"{'type':<16}{'labelled':>9}{'found':>7}{'findings':>10}{'right':>7}")
         for kind in TYPES:
-            print(f"{kind:<16}{score.gold[kind]:>9}{score.found[kind]:>7}{score.predicted[kind]:>10}{score.right[kind]:>7}")
+            print(
+                f"{kind:<16}{score.gold[kind]:>9}{score.found[kind]:>7}{score.predicted[kind]:>10}{score.right[kind]:>7}"
+            )
 
 
 def main(arguments: list[str]) -> None:

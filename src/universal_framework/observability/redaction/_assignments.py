@@ -93,10 +93,7 @@ def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str
 def _value(text: str, start: int, name: str, joint: str) -> tuple[int, int] | None:
     compact = name.replace("-", "").replace("_", "").lower()
     quote = _QUOTE.match(text, start)
-    if quote is not None:
-        span = _quoted(text, quote)
-    else:
-        span = _bare(text, start, compact, joint)
+    span = _bare(text, start, compact, joint) if quote is None else _quoted(text, quote)
     if span is None or span[0] == span[1]:
         return None
     value = text[span[0] : span[1]]

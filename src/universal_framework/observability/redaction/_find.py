@@ -167,7 +167,7 @@ def _custom(detector: Detector, text: str, found: list[_Span]) -> None:
     if isinstance(detector.find, re.Pattern):
         for match in detector.find.finditer(text):
             if match.end() > match.start() and (detector.accept is None or detector.accept(match.group())):
-                found.append((detector.name, *match.span()))
+                found.append((detector.name, *match.span()))  # noqa: PERF401 - there are few
         return
     for start, end in detector.find(text):
         if 0 <= start < end <= len(text):
@@ -297,7 +297,7 @@ def _ssns(text: str, found: list[_Span]) -> None:
         if "-" in text:
             for match in _patterns.SSN_DASHED.finditer(text):
                 if _checks.is_ssn(match.group().replace("-", "")):
-                    found.append(("US_SSN", *match.span()))
+                    found.append(("US_SSN", *match.span()))  # noqa: PERF401 - there are few
         return
     looks = 0
     for match in _patterns.SSN.finditer(text):

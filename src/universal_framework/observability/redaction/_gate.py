@@ -54,10 +54,7 @@ _CAPITAL_S = re.compile(r"SK[0-9a-f]{8}")
 
 #: Tokens without regard to their left edge.
 _TOKENS = re.compile(
-    "|".join(
-        pattern.pattern.removeprefix(_tokens.LEFT)
-        for pattern in (_tokens.PREFIXED, _tokens.MAXMIND)
-    ),
+    "|".join(pattern.pattern.removeprefix(_tokens.LEFT) for pattern in (_tokens.PREFIXED, _tokens.MAXMIND)),
 )
 _LOWER = bytes(byte + 32 if byte in _UPPER else byte for byte in range(256))
 _KEY_JOINTS = b"_-. "

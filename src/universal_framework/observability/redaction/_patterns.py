@@ -2,8 +2,8 @@
 
 In: nothing. Out: compiled patterns over folded text. All are bounded, begin at a left boundary, and use possessive
 quantifiers, so that a hostile text costs linear time. Those for numbers begin with the digit itself and look back
-afterwards, because `re` finds one of a few characters ten times as fast as it tries an assertion everywhere. What a pattern cannot say (Luhn, mod 97, ranges) is said by
-a function of `_checks`.
+afterwards, because `re` finds one of a few characters ten times as fast as it tries an assertion everywhere. What a
+pattern cannot say (Luhn, mod 97, ranges) is said by a function of `_checks`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EMAIL = re.compile(
 )
 
 #: The ``user:password`` of an authority (RFC 3986, 3.2.1); the password may hold ``@`` unencoded.
-URL_CREDENTIALS = re.compile(r"(?<=://)[^\s/:@\"'<>]{0,128}+:[^\s/\"'<>]{1,256}(?=@)")
+URL_CREDENTIALS = re.compile(r"(?<=://)(?!\[)[^\s/:@\"'<>]{0,128}+:[^\s/\"'<>]{1,256}(?=@)")
 
 #: JWS and JWE in compact form (RFC 7515, 7516): the header is a JSON object, so it begins with ``eyJ``.
 JWT = re.compile(

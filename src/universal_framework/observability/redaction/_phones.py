@@ -35,9 +35,7 @@ _BRACKETED = (
 
 
 def _grouped(name: str) -> str:
-    return (
-        rf"(?P<{name}>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ .-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE})"
-    )
+    return rf"(?P<{name}>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ .-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE})"
 
 
 def _plain(name: str) -> str:
@@ -76,7 +74,8 @@ _PLAIN_RUN = frozenset({"plain", "trunk_plain"})
 
 #: Dates that open a candidate: 2024-01-31, 31.01.2024, 1/31/2024.
 _DATE = re.compile(
-    r"(?:(?:19|20)[0-9]{2}([./ -])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])|[0-9]{1,2}([./-])[0-9]{1,2}\2(?:19|20)[0-9]{2}(?![0-9])"
+    r"(?:(?:19|20)[0-9]{2}([./ -])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])"
+    r"|[0-9]{1,2}([./-])[0-9]{1,2}\2(?:19|20)[0-9]{2}(?![0-9])"
     r"|[0-3]?[0-9]([./-])[0-3]?[0-9]\3[0-9]{2}(?![0-9]|[./-][0-9]))",
 )
 
@@ -106,7 +105,8 @@ _TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
 _WORD = re.compile(r"[A-Za-z]+")
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
 _OWNED = re.compile(
-    r"(?:^|[.:;,!?(\n]\s{0,3}|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
+    r"(?:^|[.:;,!?(\n]\s{0,3}"
+    r"|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
     r"[ ]{1,2}|\b[A-Z]{2}[ ]|\b[A-Z][a-z]{2,12}(?:i|an|ese|ish|ch)[ ])$",
 )
 #: So many candidates of one text are looked at closely.
@@ -182,8 +182,7 @@ def _without_extension(candidate: str) -> str:
 
 
 def _is_international(candidate: str, digits: str) -> bool:
-    if digits.startswith("00"):
-        digits = digits[2:]
+    digits = digits.removeprefix("00")
     if not 7 <= len(digits) <= 15:
         return False
     if candidate.lstrip("(+").isdigit():  # in one piece: +4915112345678, but not a gain of +1200000

@@ -98,14 +98,22 @@ def test_names_inside_values_are_seen(value):
 
 
 def test_an_ordinary_line_passes():
-    line = {"event": "order created", "request_id": "01J9Z3K7Q8W5E6R7T8Y9", "user_id": 184467, "path": "/api/v1/orders", "ms": 12.75}
+    line = {
+        "event": "order created",
+        "request_id": "01J9Z3K7Q8W5E6R7T8Y9",
+        "user_id": 184467,
+        "path": "/api/v1/orders",
+        "ms": 12.75,
+    }
     assert not REDACTOR.may_hold(json.dumps(line, separators=(",", ":")).encode())
 
 
 def test_custom_detectors_widen_the_gate():
     silent = rendered("see MBR|77 today")
     assert not REDACTOR.may_hold(silent)
-    assert Redactor(Policy(detectors=(Detector("MEMBER", re.compile(r"MBR\|\d+"), requires=("MBR|",)),))).may_hold(silent)
+    assert Redactor(Policy(detectors=(Detector("MEMBER", re.compile(r"MBR\|\d+"), requires=("MBR|",)),))).may_hold(
+        silent
+    )
     assert Redactor(Policy(detectors=(Detector("MEMBER", re.compile(r"MBR\|\d+")),))).may_hold(rendered("anything"))
 
 
