@@ -23,6 +23,9 @@ _HEADER = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,409
 _COOKIES = re.compile(r"[^\r\n\"'<>]{1,8192}+")
 _ENTITY_END = re.compile(r"[^<\r\n]{1,4096}+(?=</)")
 
+#: So many values of one text are looked at closely; what follows the names beyond is hidden, remark or not.
+_MOST_LOOKS = 64
+_PLAIN_VALUE = re.compile(r"[^\s&]{1,2048}+")
 #: What stands where a secret would, and is none.
 _NO_SECRET = re.compile(
     r"(?:none|null|nil|undefined|true|false|yes|no|on|off|n/a|empty|unset|redacted|hidden|masked|"
@@ -54,7 +57,7 @@ _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string",
 
 def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     """Yield the spans of values whose names `is_secret`."""
-    position = 0
+    position = looks = 0
     verdicts: dict[str, bool] = {}
     for match in _NAMED.finditer(text):
         name = match.group(2)
@@ -72,9 +75,14 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
             continue
         if joint == ">" and text[match.start() - 1 : match.start()] != "<":
             continue
-        if not verdict and not _is_secret_phrase(text, match.start(2), name, is_secret):
+        if looks >= _MOST_LOOKS:
+            value = _PLAIN_VALUE.match(text, match.end())
+            span = None if value is None or not (verdict or text[match.start(2) - 1 : match.start(2)] == " ") else value.span()
+        elif verdict or _is_secret_phrase(text, match.start(2), name, is_secret):
+            looks += 1
+            span = _value(text, match.end(), name, joint or " ")
+        else:
             continue
-        span = _value(text, match.end(), name, joint or " ")
         if span is not None:
             yield span
             position = span[1]

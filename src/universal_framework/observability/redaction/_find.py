@@ -251,8 +251,10 @@ def _ibans(text: str, found: list[_Span]) -> None:
     position = 0
     for match in _patterns.IBAN.finditer(text):
         start = match.start() - _patterns.IBAN_COUNTRY
+        if start < position:
+            continue
         length = lengths.get(text[start : start + 2].upper())
-        if length is None or start < position:
+        if length is None:
             continue
         end = _end_of_iban(text, start, length)
         if end > len(text) or (end < len(text) and text[end].isalnum()):
