@@ -108,7 +108,11 @@ class Finder:
                 _ssns(text, found)
             if "PHONE_NUMBER" in wanted:
                 found.extend([("PHONE_NUMBER", *span) for span in _phones.find(text, key, found)])
-        if (rare or "=" in text or ":" in text or "--" in text) and "SECRET" in wanted and self._says_secret(text):
+        if (
+            ("=" in text or ":" in text or "--" in text or (rare and (">" in text or "%3" in text)))
+            and "SECRET" in wanted
+            and self._says_secret(text)
+        ):
             found.extend([("SECRET", *span) for span in _assignments.find(text, self._is_secret)])
         return found
 

@@ -68,7 +68,7 @@ def build(requires: Iterable[tuple[str, ...]], keys: Iterable[str]) -> Gate:
     if not all(groups):
         return lambda rendered: True  # noqa: ARG005 - one detector may find anything
     needles = tuple({_rendered(text) for group in groups for text in group})
-    stems = tuple(name.encode() for name in (*_names.stems(), *keys))
+    stems = tuple(_in_bytes(name) for name in (*_names.stems(), *keys))
     return _gate(needles, stems)
 
 
@@ -77,7 +77,7 @@ def _rendered(text: str) -> bytes:
     return json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
 
 
-def _gate(needles: tuple[bytes, ...], stems: tuple[bytes, ...]) -> Gate:
+def _gate(needles: tuple[bytes, ...], stems: tuple[str, ...]) -> Gate:
     colon, dot, underscore, dash = _COLON.search, _DOT.search, _UNDERSCORE.search, _DASH.search
     capital_a, capital_s = _CAPITAL_A.search, _CAPITAL_S.search
 
@@ -104,7 +104,7 @@ def _gate(needles: tuple[bytes, ...], stems: tuple[bytes, ...]) -> Gate:
     return may_hold
 
 
-def _has_token(line: bytes, text: str, stems: tuple[bytes, ...]) -> bool:
+def _has_token(line: bytes, text: str, stems: tuple[str, ...]) -> bool:
     """Look closer at a line with a dot, a joint or a capital in a telling place."""
     if _DIGITS_AND_DOTS.search(text) or "eyJ" in text or "---" in text:
         return True
@@ -118,12 +118,17 @@ def _has_token(line: bytes, text: str, stems: tuple[bytes, ...]) -> bool:
 
 def speaker(stems: Iterable[str]) -> Callable[[str], bool]:
     """Return what tells texts that may name a secret from those that do not."""
-    encoded = tuple(stem.encode() for stem in stems)
-    return lambda text: _says_secret(text.encode("utf-8", "replace"), encoded)
+    found = tuple(map(_in_bytes, stems))
+    return lambda text: _says_secret(text.encode("utf-8", "replace"), found)
 
 
-def _says_secret(line: bytes, stems: tuple[bytes, ...]) -> bool:
-    joined = line.translate(_LOWER, _KEY_JOINTS)
+def _in_bytes(stem: str) -> str:
+    """Return `stem` as its UTF-8 bytes read one by one."""
+    return stem.encode().decode("latin-1")
+
+
+def _says_secret(line: bytes, stems: tuple[str, ...]) -> bool:
+    joined = line.translate(_LOWER, _KEY_JOINTS).decode("latin-1")  # a search in str costs a third of one in bytes
     for stem in stems:  # noqa: SIM110 - any() costs twice as much here
         if stem in joined:
             return True

@@ -15,8 +15,8 @@ _LABEL = r"[^\W_](?:[\w-]{0,61}+)"
 #: A local part, ``@`` or its percent-encoding, labels. RFC 5321, 6531; quoted local parts and address literals
 #: are left out.
 EMAIL = re.compile(
-    r"(?<![\w.+-])(?:[\w][\w.+'-]{0,127}+|(?<=%[0-9A-F][0-9A-F])[\w.+'-]{1,128}+)"
-    rf"(?:@|%40)(?:{_LABEL}\.){{1,8}}(?:xn--[A-Za-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})(?![\w@])",
+    r"\w(?<![\w.+-].)[\w.+'-]{0,127}+(?:@|%40)"
+    rf"(?:{_LABEL}\.){{1,8}}(?:xn--[A-Za-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})(?![\w@])",
 )
 
 #: The ``user:password`` of an authority (RFC 3986, 3.2.1); the password may hold ``@`` unencoded.

@@ -97,7 +97,7 @@ _IDENTIFIER_WORDS = frozenset(
     date uptime offset seq sequence byte bytes size count row rows transaction txn booking reservation shipment parcel
     package uuid guid key index revision rev chapter page pages section range mac doi orcid vin imei policy claim
     license licence passport part request session user customer account process thread block record event code value
-    address box suite apt room unit processed took elapsed duration ms ns us second seconds
+    address box suite apt room unit processed took elapsed duration ms ns second seconds
     """.split(),
 )
 _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
@@ -111,6 +111,8 @@ _OWNED = re.compile(
 )
 #: So many candidates of one text are looked at closely.
 MOST_LOOKS = 64
+#: A telling word and seven digits (``no 1234567``).
+_SHORTEST_WITH_WORD = 10
 _BEFORE = 48
 _AFTER = 20
 #: How far before the candidate an order or an id may be named to claim it, in characters.
@@ -132,7 +134,7 @@ def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator
     """
     pattern = PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
     looks = 0
-    spans = sorted((begin, end) for _, begin, end in taken)
+    spans = sorted([(begin, end) for _, begin, end in taken]) if taken else taken
     for match in pattern.finditer(text):
         start = match.start()
         if looks >= MOST_LOOKS:
@@ -148,6 +150,8 @@ def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator
 
 
 def _says_telephone(text: str) -> bool:
+    if len(text) < _SHORTEST_WITH_WORD:
+        return False
     return not _TELLING_WORDS.isdisjoint(_WORD.findall(text.lower()))
 
 
@@ -158,7 +162,7 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
     count = len(digits)
     if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
-    if not 7 <= count <= 13 or _DATE.match(candidate):
+    if not 7 <= count <= 13 or (candidate[0] != "(" and _DATE.match(candidate)):
         return False
     if kind in {"bracketed", "prefixed"}:
         strong = count >= 9 or candidate.startswith("(0")
