@@ -77,7 +77,11 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
             continue
         if looks >= _MOST_LOOKS:
             value = _PLAIN_VALUE.match(text, match.end())
-            span = None if value is None or not (verdict or text[match.start(2) - 1 : match.start(2)] == " ") else value.span()
+            span = (
+                None
+                if value is None or not (verdict or text[match.start(2) - 1 : match.start(2)] == " ")
+                else value.span()
+            )
         elif verdict or _is_secret_phrase(text, match.start(2), name, is_secret):
             looks += 1
             span = _value(text, match.end(), name, joint or " ")

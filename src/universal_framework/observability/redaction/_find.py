@@ -34,6 +34,9 @@ _GIT_USERS = frozenset({"git", "hg", "svn"})
 #: So often in one text the words before a candidate are looked at; beyond, candidates are not given the benefit of
 #: their words: what costs time without end must not, and must not leak either.
 _MOST_LOOKS = _phones.MOST_LOOKS
+#: Digits of an article number, which passes Luhn one time in ten.
+_LONGEST_ARTICLE = 13
+_WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 _SHORTEST_IBAN = 15
 #: Thirteen digits and a separator.
 _SHORTEST_GROUPED_CARD = 14
@@ -80,7 +83,7 @@ class Finder:
         length = len(text)
         wanted = self._wanted
         if "000000000000" in flat and "CREDIT_CARD" in wanted:
-            _cards(text, found)
+            _cards(text, key, found)
         if self._ip is not IpScope.OFF and (text.count(".") >= 3 or text.count(":") >= 2):
             self._addresses(text, found)
         if found and found[-1][2] - found[-1][1] == length:
@@ -285,17 +288,25 @@ def _end_of_iban(text: str, start: int, length: int) -> int:
     return end
 
 
-def _cards(text: str, found: list[_Span]) -> None:
+def _cards(text: str, key: str, found: list[_Span]) -> None:
     for match in _patterns.CARD.finditer(text):
         candidate = match.group()
         while True:
             if _checks.is_card(_checks.digits_of(candidate)):
+                if len(candidate) <= _LONGEST_ARTICLE and _is_article(text, match.start(), key):
+                    break
                 found.append(("CREDIT_CARD", match.start(), match.start() + len(candidate)))
                 break
             shorter = candidate.rstrip("0123456789").rstrip(" .-")  # the last group may be a security code
             if len(shorter) < _SHORTEST_GROUPED_CARD:
                 break
             candidate = shorter
+
+
+def _is_article(text: str, start: int, key: str) -> bool:
+    """Say whether a number short enough for an article (EAN-13, GS1) is called *order*, *ean* or *id*."""
+    before = _WORD_BEFORE.search(text, max(0, start - 24), start)
+    return key == _names.IDENTIFIER if before is None else _phones.is_identifier(before.group(1))
 
 
 def _ssns(text: str, found: list[_Span]) -> None:

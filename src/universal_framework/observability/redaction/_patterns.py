@@ -63,7 +63,7 @@ SSN_CONTEXT = re.compile(r"\b(?:ssn|ss#|social)", re.IGNORECASE)
 IPV4 = re.compile(r"[0-9](?<![\w.-].)[0-9]{0,2}+\.(?:[0-9]{1,3}+\.){2}[0-9]{1,3}+(?![\w]|\.[0-9]|-[A-Za-z])")
 #: What makes four numbers a version and no address.
 VERSION_BEFORE = re.compile(
-    r"(?:(?:\b|_)(?:v|ver|version|release|rev|revision|build|section|chapter|oid|upgrad\w+|downgrad\w+)"
+    r"(?:(?:\b|_)(?:v|rv|ver|version|release|rev|revision|build|section|chapter|oid|upgrad\w+|downgrad\w+)"
     r"[\"']?[ :=#]{0,3}(?:(?:to|from|is|was|of)[ ]{1,2})?|==|[<>~^!]=|[A-Za-z_]/)$",
     re.IGNORECASE,
 )

@@ -35,11 +35,11 @@ _BRACKETED = (
 
 
 def _grouped(name: str) -> str:
-    return rf"(?P<{name}>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ .-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE})"
+    return rf"(?P<{name}>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ ./-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE})"
 
 
 def _plain(name: str) -> str:
-    return rf"(?P<{name}>[0-9]{{6,12}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
+    return rf"(?P<{name}>[0-9]{{6,14}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
 
 
 def _any_of(*shapes: str) -> str:
@@ -149,6 +149,11 @@ def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator
             yield match.span()
 
 
+def is_identifier(word: str) -> bool:
+    """Say whether `word` names something that is numbered: an order, an id, a shipment."""
+    return word.lower() in _IDENTIFIER_WORDS
+
+
 def _says_telephone(text: str) -> bool:
     if len(text) < _SHORTEST_WITH_WORD:
         return False
@@ -162,7 +167,7 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
     count = len(digits)
     if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
-    if not 7 <= count <= 13 or (candidate[0] != "(" and _DATE.match(candidate)):
+    if not 7 <= count <= 15 or (candidate[0] != "(" and _DATE.match(candidate)):
         return False
     if kind in {"bracketed", "prefixed"}:
         strong = count >= 9 or candidate.startswith("(0")
@@ -172,9 +177,9 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
         strong = 9 <= count <= 12 and (count >= 10 or " " not in candidate or candidate.count(" ") > 1)
     else:
         if kind in _PLAIN_RUN:
-            possible = (count != 10 or digits[0] != "1") and count != 13
+            possible = (count != 10 or digits[0] != "1") and (count < 13 or digits.startswith("00"))
         else:
-            possible = not _is_odd_grouping(candidate)
+            possible = count <= 13 and not _is_odd_grouping(candidate)
         return possible and _beside(match, text, key) == _names.TELEPHONE
     said = _beside(match, text, key)
     return said == _names.TELEPHONE or (strong and said == _names.PLAIN)
@@ -198,7 +203,7 @@ def _is_international(candidate: str, digits: str) -> bool:
 
 def _is_odd_grouping(candidate: str) -> bool:
     """Tell two numbers that happen to be neighbours (``1 2345678``, ``52.520008``) from the groups of one."""
-    return "." in candidate and candidate.count(".") < 2
+    return candidate.count(".") == 1 and (len(candidate) != 9 or candidate[4] != ".")
 
 
 def _beside(match: re.Match[str], text: str, key: str) -> str:
