@@ -72,7 +72,7 @@ def luhn(digits: str) -> bool:
 
 def is_card(digits: str) -> bool:
     """Say whether `digits` is a payment card number: family, length, check digit."""
-    if len(digits) == 15 and "1390" <= digits[:4] <= "1407":
+    if len(digits) == 15 and "1380" <= digits[:4] <= "1407":
         return False  # identifiers of threads (0x7e... to 0x7fff...), far more often than UATP cards
     return len(digits) in _LENGTHS.get(digits[:4], _NONE) and luhn(digits)
 
@@ -105,6 +105,8 @@ _AS_NUMBERS = str.maketrans({chr(ord("A") + i): str(10 + i) for i in range(26)})
 def is_iban(compact: str) -> bool:
     """Say whether `compact`, without separators, is an IBAN: country, length, mod 97 (ISO 13616-1, ISO 7064)."""
     text = compact.upper()
+    if compact not in {text, compact.lower()}:
+        return False
     if IBAN_LENGTHS.get(text[:2]) != len(text) or not text.isascii() or not text.isalnum():
         return False
     return int((text[4:] + text[:4]).translate(_AS_NUMBERS)) % 97 == 1

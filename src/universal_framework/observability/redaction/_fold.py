@@ -1,8 +1,8 @@
-"""The text as an attacker's or a formatter's disguise would be read: same secrets, plain characters.
+r"""The text as an attacker's or a formatter's disguise would be read: same secrets, plain characters.
 
 In: any text. Out: a folded text, and on request where each of its characters stands in the original. Full-width forms,
 digits of other scripts, typographic dashes and spaces become their ASCII counterparts; zero-width characters go;
-``\\u0040``, ``\\/``, ``\\n`` as JSON writes them become the character they mean. Nothing else is decoded: no
+``\u0040``, ``\/``, ``\n`` as JSON writes them become the character they mean. Nothing else is decoded: no
 base64, no HTML entities, no escapes of escapes.
 """
 

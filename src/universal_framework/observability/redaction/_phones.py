@@ -35,13 +35,11 @@ _BRACKETED = (
 
 
 def _grouped(name: str) -> str:
-    return (
-        rf"(?P<{name}>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ .-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE})"
-    )
+    return rf"(?P<{name}>(?<![0-9][ ,:/].)[0-9]{{0,4}}+(?:[ ./-][0-9]{{2,7}}+){{1,4}}+(?! [0-9]){_EXTENSION}{_EDGE})"
 
 
 def _plain(name: str) -> str:
-    return rf"(?P<{name}>[0-9]{{6,12}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
+    return rf"(?P<{name}>[0-9]{{6,14}}+{_EXTENSION}{_EDGE}(?!-[A-Za-z0-9]{{0,3}}[0-9]))"
 
 
 def _any_of(*shapes: str) -> str:
@@ -76,7 +74,8 @@ _PLAIN_RUN = frozenset({"plain", "trunk_plain"})
 
 #: Dates that open a candidate: 2024-01-31, 31.01.2024, 1/31/2024.
 _DATE = re.compile(
-    r"(?:(?:19|20)[0-9]{2}([./ -])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])|[0-9]{1,2}([./-])[0-9]{1,2}\2(?:19|20)[0-9]{2}(?![0-9])"
+    r"(?:(?:19|20)[0-9]{2}([./ -])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])"
+    r"|[0-9]{1,2}([./-])[0-9]{1,2}\2(?:19|20)[0-9]{2}(?![0-9])"
     r"|[0-3]?[0-9]([./-])[0-3]?[0-9]\3[0-9]{2}(?![0-9]|[./-][0-9]))",
 )
 
@@ -98,18 +97,22 @@ _IDENTIFIER_WORDS = frozenset(
     date uptime offset seq sequence byte bytes size count row rows transaction txn booking reservation shipment parcel
     package uuid guid key index revision rev chapter page pages section range mac doi orcid vin imei policy claim
     license licence passport part request session user customer account process thread block record event code value
-    address box suite apt room unit processed took elapsed duration ms ns us second seconds
+    address box suite apt room unit processed took elapsed duration ms ns second seconds
     """.split(),
 )
 _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
+_TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
 _WORD = re.compile(r"[A-Za-z]+")
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
 _OWNED = re.compile(
-    r"(?:^|[.:;,!?(\n]\s{0,3}|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
+    r"(?:^|[.:;,!?(\n]\s{0,3}"
+    r"|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
     r"[ ]{1,2}|\b[A-Z]{2}[ ]|\b[A-Z][a-z]{2,12}(?:i|an|ese|ish|ch)[ ])$",
 )
 #: So many candidates of one text are looked at closely.
 MOST_LOOKS = 64
+#: A telling word and seven digits (``no 1234567``).
+_SHORTEST_WITH_WORD = 10
 _BEFORE = 48
 _AFTER = 20
 #: How far before the candidate an order or an id may be named to claim it, in characters.
@@ -131,7 +134,7 @@ def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator
     """
     pattern = PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
     looks = 0
-    spans = sorted((begin, end) for _, begin, end in taken)
+    spans = sorted([(begin, end) for _, begin, end in taken]) if taken else taken
     for match in pattern.finditer(text):
         start = match.start()
         if looks >= MOST_LOOKS:
@@ -146,8 +149,15 @@ def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator
             yield match.span()
 
 
+def is_identifier(word: str) -> bool:
+    """Say whether `word` names something that is numbered: an order, an id, a shipment."""
+    return word.lower() in _IDENTIFIER_WORDS
+
+
 def _says_telephone(text: str) -> bool:
-    return not _TELEPHONE_WORDS.isdisjoint(_WORD.findall(text.lower()))
+    if len(text) < _SHORTEST_WITH_WORD:
+        return False
+    return not _TELLING_WORDS.isdisjoint(_WORD.findall(text.lower()))
 
 
 def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
@@ -157,7 +167,7 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
     count = len(digits)
     if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
-    if not 7 <= count <= 13 or _DATE.match(candidate):
+    if not 7 <= count <= 15 or (candidate[0] != "(" and _DATE.match(candidate)):
         return False
     if kind in {"bracketed", "prefixed"}:
         strong = count >= 9 or candidate.startswith("(0")
@@ -167,9 +177,9 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
         strong = 9 <= count <= 12 and (count >= 10 or " " not in candidate or candidate.count(" ") > 1)
     else:
         if kind in _PLAIN_RUN:
-            possible = (count != 10 or digits[0] != "1") and count != 13
+            possible = (count != 10 or digits[0] != "1") and (count < 13 or digits.startswith("00"))
         else:
-            possible = not _is_odd_grouping(candidate)
+            possible = count <= 13 and not _is_odd_grouping(candidate)
         return possible and _beside(match, text, key) == _names.TELEPHONE
     said = _beside(match, text, key)
     return said == _names.TELEPHONE or (strong and said == _names.PLAIN)
@@ -181,8 +191,7 @@ def _without_extension(candidate: str) -> str:
 
 
 def _is_international(candidate: str, digits: str) -> bool:
-    if digits.startswith("00"):
-        digits = digits[2:]
+    digits = digits.removeprefix("00")
     if not 7 <= len(digits) <= 15:
         return False
     if candidate.lstrip("(+").isdigit():  # in one piece: +4915112345678, but not a gain of +1200000
@@ -194,7 +203,7 @@ def _is_international(candidate: str, digits: str) -> bool:
 
 def _is_odd_grouping(candidate: str) -> bool:
     """Tell two numbers that happen to be neighbours (``1 2345678``, ``52.520008``) from the groups of one."""
-    return "." in candidate and candidate.count(".") < 2
+    return candidate.count(".") == 1 and (len(candidate) != 9 or candidate[4] != ".")
 
 
 def _beside(match: re.Match[str], text: str, key: str) -> str:

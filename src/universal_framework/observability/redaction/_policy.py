@@ -83,7 +83,7 @@ class Detector:
     accept: Callable[[str], bool] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+        if not _NAME.fullmatch(str(self.name)):
             raise ValueError(f"Detector.name: {self.name!r} is not of the form MEMBER_ID (2 to 64 capitals, digits, _)")
         if self.name in ENTITIES:
             raise ValueError(f"Detector.name: {self.name} is a built-in type; choose another name")
@@ -94,9 +94,9 @@ class Detector:
                 raise ValueError(f"Detector {self.name}: the pattern matches the empty text")
         elif not callable(self.find):
             raise TypeError(f"Detector {self.name}: find is neither a compiled pattern nor a function")
-        if isinstance(self.requires, str) or not all(isinstance(text, str) and text for text in self.requires):
+        requires: object = self.requires
+        if not isinstance(requires, tuple) or not all(isinstance(text, str) and text for text in requires):
             raise TypeError(f"Detector {self.name}: requires is not a tuple of texts, each of them not empty")
-        object.__setattr__(self, "requires", tuple(self.requires))
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -163,7 +163,7 @@ def _checked_keys(setting: str, keys: Iterable[str]) -> frozenset[str]:
         raise TypeError(f"Policy.{setting}: a set of names is expected, not one text")
     found = frozenset(keys)
     for key in found:
-        if not isinstance(key, str) or not _names.words(key):
+        if not _names.words(str(key)):
             raise ValueError(f"Policy.{setting}: {key!r} is not a key name")
     return found
 

@@ -34,7 +34,20 @@ _Plan = tuple[tuple[str, ...], bool]
 class Redactor:
     """What a policy means, ready to use; immutable, safe to share between threads."""
 
-    __slots__ = ("__weakref__", "_finder", "_fewer", "_more", "_plans", "_replacer", "drops_secrets", "known_clean", "known_names", "looks_at_numbers", "may_hold", "policy")
+    __slots__ = (
+        "__weakref__",
+        "_fewer",
+        "_finder",
+        "_more",
+        "_plans",
+        "_replacer",
+        "drops_secrets",
+        "known_clean",
+        "known_names",
+        "looks_at_numbers",
+        "may_hold",
+        "policy",
+    )
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.policy = DEFAULT if policy is None else policy

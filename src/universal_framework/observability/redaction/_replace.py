@@ -37,9 +37,12 @@ class Replacer:
 
     def replaced(self, text: str, findings: Sequence[tuple[str, int, int]]) -> str:
         """Return `text` with something else in the place of each finding."""
+        masks = self._masks
+        if len(findings) == 1:
+            entity, start, end = findings[0]
+            return f"{text[:start]}{masks.get(entity) or self.replace(entity, text[start:end])}{text[end:]}"
         pieces = []
         done = 0
-        masks = self._masks
         for entity, start, end in findings:
             pieces.append(text[done:start])
             pieces.append(masks.get(entity) or self.replace(entity, text[start:end]))

@@ -29,7 +29,7 @@ _BASE64 = "[A-Za-z0-9+/]"
 
 #: Each token holds so many characters in a row that are letters, digits or one of ``_.+/=%~-``.
 RUN_LENGTH = 18
-_RUN_BYTES = bytes(97 if chr(byte).isalnum() and byte < 128 or byte in b"_.+/=%~-" else 32 for byte in range(256))
+_RUN_BYTES = bytes(97 if (chr(byte).isalnum() and byte < 128) or byte in b"_.+/=%~-" else 32 for byte in range(256))
 _SHORTEST_RUN = "a" * RUN_LENGTH
 
 #: Tokens that begin with one of their marks.
@@ -59,7 +59,8 @@ SHAPES = (
     Shape("PyPI", ("pypi-",), _WORD + "{40,1024}+"),
     Shape("RubyGems", ("rubygems_",), _HEX + "{40,64}+"),
     Shape("Clojars", ("CLOJARS_", "clojars_"), _ALNUM + "{50,64}+"),
-    Shape("Azure storage", ("AccountKey=", "SharedAccessKey=", "SharedAccessSignature="), r"[A-Za-z0-9+/=%&_.-]{30,512}+"),
+    Shape("Azure storage", ("AccountKey=", "SharedAccessKey=", "SharedAccessSignature="),
+          r"[A-Za-z0-9+/=%&_.-]{30,512}+"),
     Shape("Azure SAS", ("sig=",), r"[A-Za-z0-9%+/=]{40,128}+"),
     Shape("DigitalOcean", ("dop_v1_", "doo_v1_", "dor_v1_"), _HEX + "{48,80}+"),
     Shape("Hugging Face", ("hf_", "api_org_"), _ALNUM + "{30,64}+"),
@@ -100,7 +101,8 @@ SHAPES = (
     Shape("Fly.io", ("fo1_", "fm1a_", "fm1r_", "fm2_"), r"[A-Za-z0-9_+/=-]{40,1024}+"),
     Shape("Heroku", ("HRKU-",), _WORD + "{36,80}+"),
     Shape("1Password", ("ops_eyJ",), r"[A-Za-z0-9+/=_-]{100,2048}+"),
-    Shape("1Password", ("A3-",), r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-(?:[A-Z0-9]{5}-){2}[A-Z0-9]{5}"),
+    Shape("1Password", ("A3-",),
+          r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-(?:[A-Z0-9]{5}-){2}[A-Z0-9]{5}"),
     Shape("age", ("AGE-SECRET-KEY-1",), r"[A-Z0-9]{50,60}+"),
     Shape("Adobe", ("p8e-",), _ALNUM + "{32}"),
     Shape("Octopus", ("API-",), r"[A-Z0-9]{25,32}(?![A-Za-z0-9])"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import datetime
+import datetime as dt
 import enum
 import types
 import uuid
@@ -34,11 +34,11 @@ _PLAIN_KINDS = frozenset(
         type(None),
         type(Ellipsis),
         type,
-        datetime.datetime,
-        datetime.date,
-        datetime.time,
-        datetime.timedelta,
-        datetime.timezone,
+        dt.datetime,
+        dt.date,
+        dt.time,
+        dt.timedelta,
+        dt.timezone,
         uuid.UUID,
         types.FunctionType,
         types.BuiltinFunctionType,

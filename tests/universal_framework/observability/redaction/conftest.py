@@ -167,7 +167,8 @@ def _canary(rng):
         ]
     )  # fmt: skip
     secret = make(rng)
-    return kind, secret, rng.choice(frames).format(secret)
+    text = rng.choice(frames).format(secret)
+    return kind, secret, rng.choice(["{}", "{}", "'{}'", "a ({})", "x, {}, y"]).replace("{}", text)
 
 
 def _look_alikes(rng):
@@ -201,6 +202,7 @@ def _look_alikes(rng):
     yield f"({rng.uniform(-90, 90):.7f}, {rng.uniform(-180, 180):.7f})"
     yield f"total {rng.randint(1, 9999)}.{rng.randint(0, 99):02} EUR, {rng.randint(1, 9)},{rng.randint(100, 999)},{rng.randint(100, 999)}.00"
     yield f"ISBN 978-3-{rng.randint(10, 99)}-{rng.randint(100000, 999999)}-{rng.randint(0, 9)}"
+    yield f"ean {_some(rng, '456', 1)}{_some(rng, string.digits, 12)} order {_some(rng, '456', 1)}{_some(rng, string.digits, 12)}"
     yield f"tracking 1Z999AA1{_some(rng, string.digits, 10)}"
     yield f"tracking number 9400 1{rng.randint(100, 999)} {rng.randint(1000, 9999)} 0000 0000 00"
     yield f"mac {':'.join(_some(rng, HEX, 2) for _ in range(6))} eui {':'.join(_some(rng, HEX, 2) for _ in range(8))}"

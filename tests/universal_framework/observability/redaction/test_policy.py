@@ -48,7 +48,9 @@ def test_last_four_stay_of_long_values_only():
 def test_hashes_agree_across_spellings_and_processes():
     redactor = Redactor(Policy(modes={"CREDIT_CARD": Mode.HASH, "EMAIL_ADDRESS": Mode.HASH}, hmac_key=KEY))
     assert redactor.text("4111111111111111") == redactor.text("4111 1111 1111 1111")
-    assert redactor.text("Jane@Example.com") == redactor.text("jane@example.com") == "[EMAIL_ADDRESS:kamoabbfcbhmcbfokfpd]"
+    assert (
+        redactor.text("Jane@Example.com") == redactor.text("jane@example.com") == "[EMAIL_ADDRESS:paonhfphdjfbnfbamjpo]"
+    )
     other = Redactor(Policy(modes={"EMAIL_ADDRESS": Mode.HASH}, hmac_key=KEY[::-1]))
     assert other.text("jane@example.com") != redactor.text("jane@example.com")
 

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import pathlib
@@ -58,11 +58,11 @@ class Broken:
         raise RuntimeError(MAIL)
 
 
-Point = collections.namedtuple("Point", "mail token")
+Point = collections.namedtuple("Point", "mail token")  # noqa: PYI024
 
 CLEAN = [
     None, True, 0, 12.5, "", "order created", b"bytes", [], {}, (), {"a": [1, {"b": ("c",)}]}, {1, 2}, frozenset("ab"),
-    datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC), uuid.UUID(int=7), decimal.Decimal("1.5"), Color.RED, Slotted("x"),
+    dt.datetime(2024, 1, 2, tzinfo=dt.UTC), uuid.UUID(int=7), decimal.Decimal("1.5"), Color.RED, Slotted("x"),
     Point("x", None), range(3), Shown("fine"), object, 1717171717171, 1717171717171717, 10**40, float("nan"), float("inf"),
 ]  # fmt: skip
 
@@ -174,8 +174,17 @@ def test_what_cannot_be_read_is_withheld():
 
 
 nested = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.just(MAIL) | st.just(4111111111111111),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4) | st.tuples(inner, inner),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.just(MAIL)
+    | st.just(4111111111111111),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4) | st.tuples(inner, inner)
+    ),
     max_leaves=12,
 )
 
