@@ -6,7 +6,6 @@ it was given, whatever it was folded to on the way. Each family first asks for a
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
@@ -218,7 +217,7 @@ def _authorizations(text: str, found: list[_Span]) -> None:
 def _is_basic(value: str) -> bool:
     """Say whether `value` is base64 of ``user:password``."""
     try:
-        return b":" in base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+        return b":" in binascii.a2b_base64(value + "=" * (-len(value) % 4), strict_mode=True)
     except (binascii.Error, ValueError):
         return False
 
@@ -233,7 +232,7 @@ def _is_bearer(value: str) -> bool:
 def _tokens_in(text: str, found: list[_Span]) -> None:
     runs = _tokens.runs(text)
     for run in runs:
-        for match in _tokens.PREFIXED.finditer(text, *run):
+        for match in _tokens.prefixed().finditer(text, *run):
             found.append(("API_TOKEN", *match.span()))  # noqa: PERF401 - there are few
     if not runs:
         return

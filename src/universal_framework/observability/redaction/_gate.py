@@ -52,10 +52,6 @@ _DASH = re.compile(rf"-(?:-|(?:(?<![0-9a-f]-)|{_HEX_MARKS})(?=[A-Za-z0-9_=.+/%-]
 _CAPITAL_A = re.compile(r"A[A-Za-z0-9]{3}|A3-")
 _CAPITAL_S = re.compile(r"SK[0-9a-f]{8}")
 
-#: Tokens without regard to their left edge.
-_TOKENS = re.compile(
-    "|".join(pattern.pattern.removeprefix(_tokens.LEFT) for pattern in (_tokens.PREFIXED, _tokens.MAXMIND)),
-)
 _LOWER = bytes(byte + 32 if byte in _UPPER else byte for byte in range(256))
 _KEY_JOINTS = b"_-. "
 
@@ -111,7 +107,10 @@ def _has_token(line: bytes, text: str, stems: tuple[str, ...]) -> bool:
     if "--" in text and _says_secret(line, stems):
         return True
     return any(
-        _TOKENS.search(text, start, end) or text.count(".", start, end) >= 2 or text.count("-us", start, end)
+        _tokens.prefixed().search(text, start, end)
+        or "_mmk" in text
+        or text.count(".", start, end) >= 2
+        or text.count("-us", start, end)
         for start, end in _tokens.runs(text)
     )
 

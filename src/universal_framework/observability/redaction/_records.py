@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from universal_framework.observability.redaction._policy import Policy
     from universal_framework.observability.redaction._redactor import Redactor
 
 #: Attributes of every record that hold no words of the application, or are looked at by name below.
@@ -129,11 +130,11 @@ class RedactionFilter(logging.Filter):
     >>> handler.addFilter(RedactionFilter())
     """
 
-    def __init__(self, redactor: Redactor | None = None) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
         super().__init__()
         from universal_framework.observability.redaction import _redactor
 
-        self._redactor = _redactor.compiled(_redactor.DEFAULT) if redactor is None else redactor
+        self._redactor = _redactor.compiled(_redactor.DEFAULT if policy is None else policy)
 
     def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]  # as from 3.12
         """Let every record pass, without its secrets."""

@@ -6,8 +6,6 @@ once.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 
 from universal_framework.observability.redaction._policy import ENTITIES, Mode, Policy
@@ -65,6 +63,9 @@ class Replacer:
 
     def hashed(self, entity: str, secret: str) -> str:
         """Return HMAC-SHA-256 of type and value (RFC 2104), spelling apart: two ways to write one card agree."""
+        import hashlib
+        import hmac
+
         if entity in _NUMBERS:
             core = "".join([char for char in secret if char.isdigit()])
         elif entity == "IBAN_CODE":

@@ -9,6 +9,7 @@ because vendors lengthen them without notice.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -139,7 +140,13 @@ def _pattern() -> str:
 
 #: A mark stands at the left edge of a word; marks that begin with a joint may follow anything.
 LEFT = r"(?:(?<![A-Za-z0-9])|(?=[./_-]))"
-PREFIXED = re.compile(LEFT + _pattern())
+
+
+@functools.cache
+def prefixed() -> re.Pattern[str]:
+    """Return the pattern of all `SHAPES`; compiled when it is first needed."""
+    return re.compile(LEFT + _pattern())
+
 
 TELEGRAM = re.compile(r"(?<![A-Za-z0-9_-])" + _TELEGRAM)
 DISCORD = re.compile(r"(?<![A-Za-z0-9_.-])" + _DISCORD)

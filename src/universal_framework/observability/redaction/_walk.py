@@ -12,7 +12,6 @@ import dataclasses
 import datetime as dt
 import enum
 import types
-import uuid
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,6 @@ _PLAIN_KINDS = frozenset(
         dt.time,
         dt.timedelta,
         dt.timezone,
-        uuid.UUID,
         types.FunctionType,
         types.BuiltinFunctionType,
         types.ModuleType,
@@ -132,6 +130,8 @@ class _Walk:
         return result
 
     def _composite(self, value: object, verdict: str, depth: int) -> object:
+        if type(value).__module__ == "uuid":
+            return value
         if type(value) is list:
             return self._collection(value, verdict, depth)
         if isinstance(value, enum.Enum):
