@@ -173,7 +173,7 @@ def _shape(view: View, keys: tuple[str, ...], known: Known, pipeline: _pipeline.
         shape = 0
         if not CONTROLS.isdisjoint(keys) or not RESERVED.isdisjoint(keys):
             shape |= CLASHES
-        if any(map(pipeline.redactor.sensitive_key, keys)) or (pipeline.hash_sessions and "session_id" in keys):
+        if not pipeline.redactor.clean_names(keys) or (pipeline.hash_sessions and "session_id" in keys):
             shape |= HIDDEN
         pipeline.remember(keys, shape)
     if not view._fields.keys().isdisjoint(keys):

@@ -24,6 +24,12 @@ from universal_framework.observability._fields import RESERVED, renamed
 #: How deep a value is shown, and how many members of one container.
 _DEPTH, _MEMBERS = 12, 1000
 
+#: Numbers below are no secret: too few digits for any.
+_NUMBERS, _SMALL = frozenset({int, float, bool}), 1_000_000
+
+#: How long texts are, in bytes, and how many of them that are remembered as clean.
+_SHORT, _REMEMBERED = 128, 4096
+
 _salts = itertools.count(1 << 32, 1 << 32)
 
 
@@ -135,7 +141,7 @@ class JsonLines:
             stamp = datetime.fromtimestamp(second, UTC).strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.').encode()
             self._second = second, stamp
         rendered = _dumped(fields)
-        if hidden or (pipeline._redactor or pipeline.redactor).may_hold(rendered):
+        if hidden or not _is_clean(fields, rendered, pipeline):
             rendered = _dumped(pipeline.fields(json.loads(rendered)))
         return b'%b%06dZ",%b%b%b' % (stamp, rest // 1000, head, context, rendered[1:])
 
@@ -184,6 +190,29 @@ def _members(fields: Mapping[str, object]) -> bytes:
     if pipeline.redactor.may_hold(rendered):
         rendered = _dumped(pipeline.fields(json.loads(rendered)))
     return rendered[1:-2] + b","
+
+
+def _is_clean(fields: Mapping[str, object], rendered: bytes, pipeline: _pipeline.Pipeline) -> bool:
+    """Say whether no value holds a secret, for certain.
+
+    Most texts of most events come again and again: what they are called, who reports them, paths, states. Those that
+    were clean once are known; a look is taken at the others. Anything that is not a text or a small number is looked
+    at as it was rendered.
+    """
+    clean, redactor = pipeline.clean, pipeline._redactor or pipeline.redactor
+    for value in fields.values():
+        if value.__class__ is str:
+            if value in clean:
+                continue
+            if not redactor.knows_id(value) and redactor.may_hold(_json.dumps(value, plain, _json.newline)):
+                return not redactor.may_hold(rendered)
+            if len(value) <= _SHORT:
+                if len(clean) >= _REMEMBERED:
+                    clean.clear()
+                clean.add(value)  # type: ignore[arg-type]
+        elif not (value is None or (value.__class__ in _NUMBERS and -_SMALL < value < _SMALL)):  # type: ignore[operator]
+            return not redactor.may_hold(rendered)
+    return True
 
 
 def _dumped(fields: Mapping[str, object]) -> bytes:

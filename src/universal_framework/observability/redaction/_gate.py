@@ -55,6 +55,15 @@ _CAPITAL_S = re.compile(r"SK[0-9a-f]{8}")
 _LOWER = bytes(byte + 32 if byte in _UPPER else byte for byte in range(256))
 _KEY_JOINTS = b"_-. "
 
+#: Ids that look like nothing else: a UUID, or letters and digits without seven digits in a row (no number of any kind),
+#: that begin neither as a token does nor as an IBAN. Tokens begin at the left edge of a word, and this is all one word.
+_WORDY_MARKS = "|".join(mark for shape in _tokens.SHAPES for mark in shape.marks if mark.isalnum())
+_IDENTIFIER = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    rf"|(?!{_WORDY_MARKS}|eyJ|[A-Za-z]{{2}}[0-9]{{2}})(?:[A-Za-z]++|[0-9]{{1,6}}+(?![0-9])){{1,64}}+"
+)
+is_identifier = _IDENTIFIER.fullmatch
+
 Gate = Callable[[bytes], bool]
 
 

@@ -31,6 +31,10 @@ _SHORT = 128
 _Plan = tuple[tuple[str, ...], bool]
 
 
+def _no_id(_text: str) -> bool:
+    return False
+
+
 class Redactor:
     """What a policy means, ready to use; immutable, safe to share between threads."""
 
@@ -44,6 +48,7 @@ class Redactor:
         "drops_secrets",
         "known_clean",
         "known_names",
+        "knows_id",
         "looks_at_numbers",
         "may_hold",
         "policy",
@@ -65,6 +70,8 @@ class Redactor:
         self.drops_secrets = self._replacer.drops("SECRET")
         #: ``may_hold(rendered: bytes) -> bool``: false means that no value of the rendered JSON object, and no name
         #: inside one of its values, gives anything to redact. Names of top-level fields are for `fields`.
+        #: ``knows_id(text: str) -> object``: true for ids that nothing of this policy could be.
+        self.knows_id = _no_id if self.policy.detectors else _gate.is_identifier
         self.may_hold = _gate.build((one.requires for one in self.policy.detectors), self._more)
 
     def find(self, text: str) -> list[Finding]:
