@@ -184,7 +184,7 @@ def traceback_text(thrown: Thrown) -> str:
 class _JsonLayout:
     """What both have in common: a time, which no search for secrets should see, in front of an object."""
 
-    def __init__(self, service: str | None) -> None:
+    def __init__(self, service: str | None = None) -> None:
         self._service = service
 
     def render(self, event: Event) -> bytes:

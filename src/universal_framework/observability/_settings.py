@@ -377,7 +377,7 @@ def _parsed(text: str, setting: dataclasses.Field[Any]) -> object:
     """Return what the text of an environment variable means, by the type of its setting."""
     kind = str(setting.type)
     if kind.startswith("Mapping"):
-        return dict(_pair(item, numbers=kind.endswith("int]")) for item in text.split(",") if item.strip())
+        return dict(_pair(item) for item in text.split(",") if item.strip())
     if kind == "bool":
         if text.lower() in _TRUE | _FALSE:
             return text.lower() in _TRUE
@@ -394,15 +394,15 @@ _TRUE: Final = {"1", "true", "yes", "on"}
 _FALSE: Final = {"0", "false", "no", "off"}
 
 
-def _pair(item: str, *, numbers: bool) -> tuple[str, object]:
+def _pair(item: str) -> tuple[str, object]:
     key, equals, value = (part.strip() for part in item.rpartition("="))
     if not equals or not key:
         raise ValueError(f"must be name=value, name=value, …; there is no name and value in {item!r}")
-    return key, int(value) if numbers and value.isdigit() else value
+    return key, int(value) if value.isdigit() else value
 
 
 def _problem(name: str, value: object, expected: str, *, secret: bool) -> str:
-    shown = "" if secret else f", not {value!r}"
+    shown = "" if secret else f", not {_thawed(value)!r}"
     return f"{name}: must be {expected}{shown}"
 
 
@@ -423,3 +423,21 @@ def _thawed(value: object) -> object:
 
 def _restore(cls: type[_Checked], values: Mapping[str, Any]) -> object:
     return cls(**values)
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Return name, default and meaning of every setting, as the documentation shows them."""
+    rows = []
+    for one in fields(LoggingConfig):
+        part = _PARTS.get(one.name)
+        for inner in fields(part) if part is not None else (one,):
+            name = f"{one.name}.{inner.name}" if part is not None else one.name
+            rows.append((name, _shown_default(inner), inner.metadata["about"]))
+    return rows
+
+
+def _shown_default(setting: dataclasses.Field[Any]) -> str:
+    default = setting.default
+    if default is dataclasses.MISSING or default is None:
+        return "none"
+    return f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`"
