@@ -228,8 +228,8 @@ def _encode() -> Callable[[object, Callable[[object], object]], bytes]:
 def _object(members: Mapping[str, object]) -> bytes:
     """Return `members` as one line of JSON.
 
-    It is looked through for secrets again: fields are redacted, but nobody has seen what an object of another type
-    says of itself.
+    Fields are redacted, but nobody has seen what an object of another type says of itself: where there is one, the
+    line is looked through for secrets again.
     """
     strangers: list[object] = []
 
@@ -243,10 +243,7 @@ def _object(members: Mapping[str, object]) -> bytes:
     except Exception:  # noqa: BLE001 - whatever an encoder and the objects' own methods raise
         line = encode(encodable(members), plain)
         strangers.append(members)
-    pipeline = _pipeline.current()
-    if strangers or pipeline.redactor.may_hold(line):
-        return encode(pipeline.fields(json.loads(line)), plain)
-    return line
+    return encode(_pipeline.current().fields(json.loads(line)), plain) if strangers else line
 
 
 def _in_json(value: object) -> Any:

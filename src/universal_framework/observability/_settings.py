@@ -8,7 +8,6 @@ Nothing is opened or changed here, and no error or repr shows a key.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -411,6 +410,8 @@ def _names(cls: type) -> list[str]:
 
 
 def _close(name: str, known: Iterable[str]) -> str:
+    import difflib  # only where something is wrong
+
     found = difflib.get_close_matches(name, list(known), n=1) or difflib.get_close_matches(
         name.replace("-", "_").lower(), list(known), n=1
     )

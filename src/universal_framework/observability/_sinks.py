@@ -141,9 +141,8 @@ class _Sink:
 
     def stats(self) -> SinkStats:
         """Return what was written, lost, and is still to be written, and the last error."""
-        return SinkStats(
-            self._written, self._lost, len(self._queue) + len(self._held), max(self._bytes, 0), self._last_error
-        )
+        held = 0 if self._telling else len(self._held)
+        return SinkStats(self._written, self._lost, len(self._queue) + held, max(self._bytes, 0), self._last_error)
 
     def finish(self, timeout: float) -> None:
         """Write what is queued, for at most `timeout` seconds, and give the rest up for lost."""
@@ -222,19 +221,18 @@ class _Sink:
 
     def _settle(self, result: Result) -> None:
         """Account for what is out, and for what never will be."""
-        if result.error is not None and result.hindrance is not Hindrance.SLOW:
-            self._note(f"{self._output.name}: {result.error}")
         if self._telling:
             self._settle_notice(result)
-            return
-        if result.lines:
+        elif result.lines:
             self._written += result.lines
             self._waits = True
             self._let_go(result.lines)
-        if result.hindrance is Hindrance.GONE:
+        if result.hindrance is Hindrance.GONE and self._held:
             lost = len(self._held)
             self._let_go(lost)
-            self._lose(lost, f"{self._output.name}: {result.error}")
+            self._lose(lost, str(result.error))
+        if result.error is not None and result.hindrance is not Hindrance.SLOW:
+            self._note(str(result.error))
 
     def _settle_notice(self, result: Result) -> None:
         if result.lines:
@@ -266,7 +264,7 @@ class _Sink:
         self._bytes = 0
         self._out += lost
         if lost:
-            self._lose(lost, self._last_error or f"{self._output.name}: the reader did not keep up")
+            self._lose(lost, self._last_error or "the reader did not keep up")
             self._complained = float("-inf")
         if self._untold:
             self._complain()
@@ -325,8 +323,8 @@ class _Sink:
         if now - self._complained < _COMPLAINT:
             return
         self._complained = now
-        lost = f"; {self._lost} lines lost so far" if self._lost else "; lines are kept while there is room"
-        _say(f"logging to {self._output.name}: {self._told_why or self._last_error}{lost}\n")
+        lost = f"{self._lost} lines lost so far" if self._lost else "lines are kept while there is room"
+        _say(f"logging to {self._output.name}: {self._told_why or self._last_error}; {lost}\n")
 
     # -- forks --------------------------------------------------------------------------------------------------
 
@@ -359,9 +357,34 @@ class DirectSink(_Sink):
 
     def write(self, line: bytes) -> None:
         """Take one line, and write it."""
+        if self._writing.acquire(blocking=False):
+            # Nearly always: nobody else is writing, and nothing is left from before.
+            try:
+                if not (self._writer or self._queue or self._held or self._untold or self._closed):
+                    self._write_alone(line)
+                    return
+            finally:
+                self._writing.release()
         if not self._admit(line):
             self._lose(1, self._full())
         self._write_through()
+
+    def _write_alone(self, line: bytes) -> None:
+        self._writer = get_ident()
+        try:
+            result = self._output.write((line,), self._limits.block_seconds if self._waits else 0.0)
+        except Exception as error:  # noqa: BLE001 - an output of somebody else's
+            result = Result(0, Hindrance.FAILING, error)
+        finally:
+            self._writer = 0
+        if result.lines and result.error is None:
+            self._written += 1
+            self._waits = True
+            return
+        self._held = [line]
+        self._bytes += len(line)
+        self._settle(result)
+        self._waits = result.hindrance is None
 
 
 class QueuedSink(_Sink):

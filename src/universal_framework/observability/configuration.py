@@ -197,6 +197,16 @@ class _Stack:
                 return
             self._bring_back()
 
+    def clear(self) -> None:
+        """Forget all, and bring back the state that the first found; for tests, which share a process."""
+        with self._changing:
+            for entry in self._entries:
+                handle = entry.handle()
+                if handle is not None:
+                    handle._live = None
+            self._entries.clear()
+            self._bring_back()
+
     def _reusable_audit(self, config: LoggingConfig) -> Any:
         """Return the open trail if `config` asks for the very same one."""
         if self._live is None or self._live.audit is None:

@@ -27,11 +27,7 @@ plain = logging.getLogger("app.plain")
 @pytest.fixture(autouse=True)
 def _closed():
     yield
-    while configuration._STACK._entries:
-        handle = configuration._STACK._entries[-1].handle()
-        if handle is None:  # nobody else can: what the test dropped on purpose
-            handle = configure_logging()
-        handle.close()
+    configuration._STACK.clear()
 
 
 @pytest.fixture
@@ -132,7 +128,7 @@ def test_what_cannot_be_opened_leaves_the_old_configuration_alive(configure, eve
 
 def test_a_folder_that_is_missing_is_named_with_what_to_do() -> None:
     with pytest.raises(
-        ConfigurationError, match="^destination: /nowhere/x.log cannot be opened: .*make its folder first"
+        ConfigurationError, match=r"^destination: /nowhere/x.log cannot be opened: .*make its folder first"
     ):
         configure_logging(destination="/nowhere/x.log")
 
