@@ -230,9 +230,9 @@ class _Sink:
         if result.hindrance is Hindrance.GONE and self._held:
             lost = len(self._held)
             self._let_go(lost)
-            self._lose(lost, str(result.error))
+            self._lose(lost, _described(result.error))
         if result.error is not None and result.hindrance is not Hindrance.SLOW:
-            self._note(str(result.error))
+            self._note(_described(result.error))
 
     def _settle_notice(self, result: Result) -> None:
         if result.lines:
@@ -578,6 +578,10 @@ class QueuedSink(_Sink):
         self._leave = self._direct
         if (self._queue or self._held) and not self._direct:
             self._wake()
+
+
+def _described(error: Exception | None) -> str:
+    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
 def _say(text: str) -> None:

@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -420,4 +419,3 @@ def test_what_was_reported_last_is_written_when_the_program_crashes(program) -> 
         expect=4,
     )
     assert len(ended.lines) == 1000
-    assert Path

@@ -218,7 +218,7 @@ def test_an_output_that_raises_is_tried_again_and_said_once(tmp_path, sink, dire
     for number in range(100):
         one.write(b"%d\n" % number)
     assert one.flush(0.2) is False
-    assert one.stats().last_error in {"a bug", "ZeroDivisionError: a bug"}
+    assert one.stats().last_error == "ZeroDivisionError: a bug"
     output.error = None
     assert one.flush(10) is True
     assert (tmp_path / "app.log").read_bytes() == b"".join(b"%d\n" % number for number in range(100))
