@@ -1,7 +1,7 @@
 """Signed notes (C2SP signed-note) and the checkpoints in them (C2SP tlog-checkpoint). Pure but for the mathematics.
 
-In: bytes of a note, or what one shall say. Out: the note, its parts, whether a key signed it. Every note has exactly one
-spelling here: what reads but would not be written so again (base64 with stray bits, a size with a leading zero) is
+In: bytes of a note, or what one shall say. Out: the note, its parts, whether a key signed it. Every note has exactly
+one spelling here: what reads but would not be written so (base64 with stray bits, a size with a leading zero) is
 malformed, because a byte that can change without being noticed is not tamper-evident.
 
 https://c2sp.org/signed-note   https://c2sp.org/tlog-checkpoint   https://www.rfc-editor.org/rfc/rfc8032
@@ -114,7 +114,7 @@ def parse_public_key(line: str) -> PublicKey:
         MalformedError: It is not one, or the id is not that of the key.
     """
     name, _, rest = line.strip().partition("+")
-    key_id, _, encoded = rest.partition("+")
+    _, _, encoded = rest.partition("+")
     blob = _unb64(encoded)
     if not is_name(name) or blob[:1] != _ED25519 or len(blob) != 1 + keys.KEY_BYTES:
         raise MalformedError("not the public key of a signed note: expected name+id+base64 of an Ed25519 key")

@@ -1,4 +1,4 @@
-"""One log, open to write: lines in, durable records and signed checkpoints out. One thread, no queue, no clock of its own.
+"""One log, open to write: lines in, durable records and signed checkpoints out. One thread, no queue.
 
 The order of its steps is its promise. A record enters the tree only after its segment was synced; a checkpoint is
 signed only over the tree; the history of checkpoints is synced before anybody is told of one. So nothing that is signed
@@ -196,7 +196,7 @@ class Trail:
         return newest
 
     def abandon(self) -> None:
-        """Close what is open and let the lock go, as a crash would; the next to open this directory recovers the log."""
+        """Close what is open and let the lock go, as a crash would; the next to open the directory recovers it."""
         for descriptor in (self._segment, self._history, self._lock):
             if descriptor is not None and descriptor >= 0:
                 self._disk.close(descriptor)

@@ -1,4 +1,4 @@
-"""The thread that writes: takes what the inbox holds, and does what is due: write, sync, sign, beat, change keys, prune.
+"""The thread that writes: takes what the inbox holds, and does what is due.
 
 It is the only one to touch its `Trail`. An `OSError` never ends it: what could not be written stays (async) or is
 handed back to whoever waits (commit), and the next turn tries again, less and less often. Only closing ends it.
@@ -22,6 +22,7 @@ from universal_framework.observability.audit.trail import Shape, Trail
 _LINGER_S = 0.005  # how long lines gather in async mode; a busy writer does not linger
 _BUSY_LINES = 2048
 _SYNC_BYTES = 4 << 20  # not more than this waits in memory to be synced
+_BYTES: tuple[type, ...] = (bytes, bytearray, memoryview)
 _RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _REPORT_S = 1.0
 _CARE_S = 6 * 3600.0  # between two looks for what is older than the retention
@@ -184,7 +185,7 @@ class Writer:
         with contextlib.suppress(TypeError):
             if records.all_admissible(lines):
                 return list(lines)
-        good = [records.admissible(bytes(line)) for line in lines if isinstance(line, bytes | bytearray | memoryview)]
+        good = [records.admissible(bytes(line)) for line in lines if isinstance(line, _BYTES)]
         self._inbox.losses.add(len(lines) - len(good), "a record that is not bytes")
         return good
 
