@@ -17,7 +17,7 @@ from typing import NoReturn, ParamSpec
 import click
 
 from universal_framework.observability.audit import export as export_
-from universal_framework.observability.audit import keys, note, prove, prune, records, stored
+from universal_framework.observability.audit import findings, keys, note, prove, prune, records, stored
 from universal_framework.observability.audit import verify as verify_
 from universal_framework.observability.audit.disk import Disk
 from universal_framework.observability.audit.errors import AuditError, MalformedError, RefusedError, UnreadableError
@@ -134,12 +134,12 @@ def _read_public_keys(path: str) -> list[note.PublicKey | bytes]:
     return found
 
 
-def _tell(report: verify_.Report) -> None:
+def _tell(report: findings.Report) -> None:
     for log in report.logs:
         for finding in log.findings:
-            click.echo(f"{_place(log, finding)} {finding.kind.value} {finding.message}")
+            click.echo(f"{_place(log, finding)} {finding.message}")
     for finding in report.findings:
-        click.echo(f"{finding.file}: {finding.kind.value} {finding.message}")
+        click.echo(f"{finding.file}: {finding.message}")
     for log in report.logs:
         for remark in log.notes:
             click.echo(f"{log.directory}: note: {remark}", err=True)
@@ -147,22 +147,21 @@ def _tell(report: verify_.Report) -> None:
         verdict = "altered" if log.findings else "intact"
         pruned = f", {log.minimum} of them pruned" if log.minimum else ""
         click.echo(f"{log.origin}: {verdict}, {log.state.value}, {log.records} records{pruned}, {log.signed} signed")
-        for limit in log.limits:
-            click.echo(f"  cannot be excluded: {limit}")
+    for limit in dict.fromkeys(limit for log in report.logs for limit in log.limits):
+        concerned = sum(limit in log.limits for log in report.logs)
+        click.echo(f"Cannot be excluded ({concerned} of {len(report.logs)} logs): {limit}.")
     found = len(report.findings) + sum(len(log.findings) for log in report.logs)
     click.echo(f"{found} findings in {len(report.logs)} logs." if found else f"No findings in {len(report.logs)} logs.")
 
 
-def _place(log: verify_.LogReport, finding: verify_.Finding) -> str:
+def _place(log: findings.LogReport, finding: findings.Finding) -> str:
     place = os.path.join(log.directory, finding.file)
     if finding.line is not None:
         place += f":{finding.line}"
-    parts = [f"record {finding.record}"] if finding.record is not None else []
-    parts += [f"byte {finding.offset}"] if finding.offset is not None else []
-    return f"{place}: {', '.join(parts)}:" if parts else f"{place}:"
+    return f"{place}: byte {finding.offset}:" if finding.offset is not None else f"{place}:"
 
 
-def _document(report: verify_.Report) -> dict[str, object]:
+def _document(report: findings.Report) -> dict[str, object]:
     logs = [
         {
             "directory": log.directory,
@@ -182,7 +181,7 @@ def _document(report: verify_.Report) -> dict[str, object]:
     return {"version": 1, "intact": report.intact, "logs": logs, "findings": [_finding(f) for f in report.findings]}
 
 
-def _finding(finding: verify_.Finding) -> dict[str, object]:
+def _finding(finding: findings.Finding) -> dict[str, object]:
     return {
         "kind": finding.kind.value,
         "message": finding.message,

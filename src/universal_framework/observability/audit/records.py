@@ -98,11 +98,10 @@ def admissible(line: bytes) -> bytes:
     one that says so, with its length, its SHA-256 and as much of its beginning as there is room for.
     """
     line = line.removesuffix(b"\n")
-    if _FORBIDDEN.search(line):
-        line = _FORBIDDEN.sub(b" ", line)
-    if line.startswith(_ALMOST):
-        line = b"{ " + line[1:]
-    return line if len(line) <= MAX_BYTES else _truncated(line)
+    kept = _FORBIDDEN.sub(b" ", line)
+    if kept.startswith(_ALMOST):
+        kept = b"{ " + kept[1:]
+    return kept if len(kept) <= MAX_BYTES else _truncated(line)
 
 
 def all_admissible(lines: Sequence[bytes]) -> bool:
