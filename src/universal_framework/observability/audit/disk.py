@@ -17,6 +17,9 @@ FILE_MODE = 0o640
 KEY_MODE = 0o600
 DIRECTORY_MODE = 0o750
 
+#: How a file is called until it is whole and takes its place.
+BESIDE = ".new"
+
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -57,7 +60,7 @@ class Disk:
 
     def put(self, path: str, data: bytes, *, mode: int = FILE_MODE, durable: bool = False) -> None:
         """Put a whole file in place at once: readers see the old one or the new one."""
-        beside = f"{path}.{os.getpid()}.new"
+        beside = path + BESIDE
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW, mode)
         try:
             self.write(descriptor, data)

@@ -15,6 +15,7 @@ import os
 from collections.abc import Sequence
 
 from universal_framework.observability.audit import note, stored
+from universal_framework.observability.audit.disk import BESIDE
 from universal_framework.observability.audit.errors import MalformedError, UnreadableError
 from universal_framework.observability.audit.findings import Anchor, Finding, LogReport, Subject
 from universal_framework.observability.audit.locate import Change, Difference, differences
@@ -97,6 +98,12 @@ class Judge:
     @property
     def _closed(self) -> bool:
         return self._state is State.CLOSED
+
+    @property
+    def _ended(self) -> bool:
+        """Whether the last record says that it is the last, and is signed."""
+        last = self._reading.last
+        return last is not None and last.kind is Kind.CLOSED and last.number == self._signed - 1
 
     def _find_origin(self) -> str:
         names = [c.checkpoint.origin for c in self._history.checkpoints]
@@ -208,32 +215,43 @@ class Judge:
         walk = Walk(self._log, sizes, self._signed)
         suspects = []
         blocks = self._reading.blocks
-        ends = [b.segment.first for b in blocks[1:]] + [self._signed]
         if not blocks:
             walk.feed(self._tiled(0, self._signed))
-        for block, end in zip(blocks, ends, strict=False):
-            if walk.size < block.segment.first:  # pruned, or removed: only its hashes are left
-                walk.feed(self._tiled(walk.size, block.segment.first))
-            if walk.size != block.segment.first:
+        for block in blocks:
+            first = block.segment.first
+            if walk.size < first:  # pruned, or removed: only its hashes are left
+                walk.feed(self._tiled(walk.size, first))
+            if walk.size != first:
                 continue
-            end = max(end, block.segment.first)  # noqa: PLW2901 - a segment that only a crash can leave
-            tiled = self._tiled(block.segment.first, min(end, self._signed))
-            signed_here = min(end, self._signed) - block.segment.first
-            last = block is blocks[-1]
-            there = block.hashes[:signed_here] if last and not self._closed else block.hashes
-            whole = len(tiled) == signed_here
+            count = max(min(self._end_of(block), self._signed) - first, 0)
+            tiled = self._tiled(first, first + count)
+            there = block.hashes[:count] if self._is_open(block) else block.hashes
+            whole = len(tiled) == count
             if whole and there != tiled:
                 suspects.append((block, tiled))
             if prefer_tiles and whole:
                 walk.feed(tiled)
-                walk.feed(block.hashes[signed_here:] if last and there == tiled else [])
+                walk.feed(block.hashes[count:] if there == tiled else [])
             else:
                 walk.feed(block.hashes)
         return walk, suspects
 
+    def _end_of(self, block: Block) -> int:
+        """Return the number after that of the last record that belongs to a segment, as the names of files say."""
+        following = [b.segment.first for b in self._reading.blocks if b.segment.first > block.segment.first]
+        if following:
+            return following[0]
+        return self._signed if self._closed else max(self._signed, self._reading.end)
+
+    def _is_open(self, block: Block) -> bool:
+        """Say whether records without a checkpoint may follow the signed ones of this segment."""
+        last = block is self._reading.blocks[-1]
+        return not self._closed and (last or self._end_of(block) > self._signed)
+
     def _tiled(self, start: int, end: int) -> list[bytes]:
         """Return the leaf hashes from `start` up to `end` that level 0 has; fewer where tiles are missing."""
         found: list[bytes] = []
+        end = min(end, self._signed)
         while start < end:
             number, skip = divmod(start, WIDTH)
             width = min(WIDTH, self._signed - number * WIDTH)
@@ -246,11 +264,9 @@ class Judge:
         return found
 
     def _blame_records(self, block: Block, expected: list[bytes]) -> None:
-        last = block is self._reading.blocks[-1]
-        there = block.hashes
-        changes = differences(expected, there)
-        if last and not self._closed:
-            changes = _without_tail(changes, len(there))
+        changes = differences(expected, block.hashes)
+        if self._is_open(block):
+            changes = _without_tail(changes, len(block.hashes))
         lines, offsets = _lines_of(block.segment)
         file = os.path.relpath(block.segment.path, self._log.directory)
         for change in changes:
@@ -264,7 +280,7 @@ class Judge:
             record = block.segment.first + (at if change.signed is None else change.signed)
             message = _describe(change, block.segment.first, lines, expected)
             self._find(Subject.RECORD, message, file, at + 1, offsets[at], record, change.length)
-        if block.torn and (self._closed or not last):
+        if block.torn and not self._is_open(block):
             self._find_torn(block, offsets[-1])
 
     def _find_torn(self, block: Block, offset: int) -> None:
@@ -282,7 +298,7 @@ class Judge:
             self._missing(expected, self._signed)
         for block in blocks:
             if block.torn and not any(f.file.endswith(os.path.basename(block.segment.path)) for f in self._findings):
-                if self._closed or block is not blocks[-1]:
+                if not self._is_open(block):
                     self._find_torn(block, _lines_of(block.segment)[1][-1])
                 else:
                     self._notes.append(
@@ -315,7 +331,7 @@ class Judge:
             parsed = parse_tile_name(name)
             if self._closed:
                 self._find(Subject.TILE, "does not belong to this log", name)
-            elif parsed is None and not name.endswith(".new"):
+            elif parsed is None and not name.endswith(BESIDE):
                 self._notes.append(f"{name} does not belong to this log")
 
     def _blame_pruned_tiles(self) -> bool:
@@ -405,6 +421,9 @@ class Judge:
         """The log of a crashed process has the key in office lying there: it proves that nothing signed was cut."""
         if self._state is not State.CRASHED:
             return
+        if self._ended:
+            self._notes.append("the log is closed, but its key is not erased yet; the next start does it")
+            return
         try:
             there = {key.public for key in self._log.signing_keys()}
         except MalformedError as error:
@@ -466,9 +485,7 @@ class Judge:
                     "that they were altered cannot be excluded"
                 )
             return
-        last = self._reading.last
-        ended = last is not None and last.kind is Kind.CLOSED and last.number == self._signed - 1
-        if not ended and not any(f.kind is Subject.RECORD for f in self._findings):
+        if not self._ended and not any(f.kind is Subject.RECORD for f in self._findings):
             self._find(
                 Subject.TRUNCATED,
                 f"ends with record {self._reading.end - 1}, not with that of its closing, and its key is gone: cut off",
@@ -510,7 +527,7 @@ class Judge:
             if data is None or hashlib.sha256(data).hexdigest() != digest:
                 self._find(Subject.FILE, "is missing or altered; a record names its hash", name)
         for name in sorted(os.listdir(self._log.directory)):
-            if name not in _PLAIN_FILES and not name.endswith(".new"):
+            if name not in _PLAIN_FILES and not name.endswith(BESIDE):
                 self._notes.append(f"{name} does not belong to this log")
         segments = {os.path.basename(s.path) for s in self._log.segments()}
         path = self._log.path(stored.SEGMENTS)

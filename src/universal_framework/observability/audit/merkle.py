@@ -171,11 +171,11 @@ def consistency_holds(old: int, new: int, old_root: bytes, new_root: bytes, path
     RFC 9162, 2.1.4.2. About an empty tree nothing can be proven, so `old` = 0 never holds; this is how
     transparency-dev/merkle, whose golden cases the tests use, reads the RFC.
     """
-    if not 0 < old <= new or not _are_hashes([old_root, new_root, *path]):
+    if not 0 < old <= new:
         return False
     if old == new:
         return not path and old_root == new_root
-    if not path:
+    if not path or not _are_hashes([old_root, new_root, *path]):
         return False
     steps = [old_root, *path] if old & (old - 1) == 0 else list(path)
     position, last = old - 1, new - 1

@@ -17,13 +17,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from universal_framework.observability.audit import keys, records, stored
-from universal_framework.observability.audit.disk import Disk
+from universal_framework.observability.audit.disk import BESIDE, Disk
 from universal_framework.observability.audit.errors import AuditError, MalformedError
-from universal_framework.observability.audit.merkle import leaf_hashes
+from universal_framework.observability.audit.merkle import HASH_BYTES, leaf_hashes
 from universal_framework.observability.audit.note import PublicKey, SignedCheckpoint, parse_public_key
 from universal_framework.observability.audit.records import Kind, Value
 from universal_framework.observability.audit.stored import Segment, StoredLog
-from universal_framework.observability.audit.tiles import Tile, TiledTree
+from universal_framework.observability.audit.tiles import WIDTH, Tile, TiledTree, tile_name
 from universal_framework.observability.audit.trail import Resumed, Shape, Trail
 
 
@@ -63,11 +63,13 @@ def recover(log: StoredLog, shape: Shape, disk: Disk, clock: Callable[[], int]) 
         if not os.path.lexists(log.path(stored.SIGNING_KEY)):
             return None
         standing = _stand(log)
-        key_file = _key_file(log, standing.key)
+        closing = standing.resumed.closing_line  # it was closed, but for the erasure of its key
+        key_file = _key_file(log, standing.key) if closing is None else None
+        _sweep(log, disk)
         _move_aside(log, standing.torn, disk)
         trail = Trail(log, standing.key.name, shape, disk, clock)
         trail.resume(lock, key_file, standing.resumed)
-        if standing.resumed.closing_line is None:
+        if closing is None:
             torn = _torn_files(log)
             trail.write_own(Kind.RECOVERED, {"unsigned": standing.unsigned, "torn": torn})
         text = trail.seal()
@@ -124,18 +126,31 @@ def _signed_tree(
     if len(signed) < newest.size - last.first:
         first_missing = last.first + len(lines)
         raise MalformedError(f"records {first_missing} to {newest.size - 1} were signed and are missing")
-    with contextlib.suppress(MalformedError):
-        tree = TiledTree.restored(last.first, log.tile)
-        tiles = tree.extend(leaf_hashes(signed))
-        if tree.root() == newest.checkpoint.root:
-            return tree, tiles
-    tree, tiles = TiledTree(), []
+    if _tiles_are_whole(log, newest.size):
+        with contextlib.suppress(MalformedError):
+            tree = TiledTree.restored(last.first, log.tile)
+            tiles = tree.extend(leaf_hashes(signed))
+            if tree.root() == newest.checkpoint.root:
+                return tree, tiles
+    tree, tiles = TiledTree.restored(segments[0].first, log.tile), []
     for segment in segments[:-1]:
         tiles += tree.extend(leaf_hashes(segment.read()[0]))
     tiles += tree.extend(leaf_hashes(signed))
     if tree.size != newest.size or tree.root() != newest.checkpoint.root:
         raise MalformedError(f"the first {newest.size} records are not those that were signed")
     return tree, tiles
+
+
+def _tiles_are_whole(log: StoredLog, size: int) -> bool:
+    """Say whether no full tile is short or has holes: tiles are synced late, so a power cut may have taken some."""
+    blank, level = bytes(HASH_BYTES), 0
+    while count := size // WIDTH ** (level + 1):
+        for number in range(count):
+            data = log.bytes_of(tile_name(level, number)) or b""
+            if len(data) != WIDTH * HASH_BYTES or blank in data:
+                return False
+        level += 1
+    return True
 
 
 class _Tail(NamedTuple):
@@ -204,6 +219,14 @@ def _key_file(log: StoredLog, wanted: PublicKey) -> str:
             if data is not None and keys.SigningKey.from_file(data).public == wanted.key:
                 return name
     raise MalformedError(f"{stored.SIGNING_KEY} is not the key {wanted.key_id.hex()} that the log names")
+
+
+def _sweep(log: StoredLog, disk: Disk) -> None:
+    """Remove files that were being put in place when the crash came; what they replace is still there."""
+    for folder, _, names in os.walk(log.directory):
+        for name in names:
+            if name.endswith(BESIDE):
+                disk.erase(os.path.join(folder, name))  # one may be a key
 
 
 def _move_aside(log: StoredLog, torn: list[_Torn], disk: Disk) -> None:

@@ -146,10 +146,11 @@ class Trail:
         moved = [(t, self.log.path(os.path.relpath(path, before.directory))) for t, path in self._tiles_to_sync]
         self._tiles_to_sync = collections.deque(moved)
 
-    def resume(self, lock: int, key_file: str, state: Resumed) -> None:
+    def resume(self, lock: int, key_file: str | None, state: Resumed) -> None:
         """Take up a log that another process left, to seal it; `recover` found out where it stands.
 
-        `key_file` is the name of the file with the key that the next checkpoint has to be signed with.
+        `key_file` is the name of the file with the key that the next checkpoint has to be signed with; None where
+        nothing is left to be signed.
         """
         self._lock = lock
         self.tree, self.signed = state.tree, state.signed
@@ -157,7 +158,7 @@ class Trail:
         self._history_bytes = state.history_bytes
         self._open_segment(state.segment)
         self._bytes = self._synced_bytes = state.segment_bytes
-        self._key = SigningKey.from_file(self.log.bytes_of(key_file) or b"")
+        self._key = SigningKey.from_file(self.log.bytes_of(key_file) or b"") if key_file is not None else None
         self._closing_line = state.closing_line
         self._partials = [n for n in self.log.tile_names() if (tile := parse_tile_name(n)) and tile[2] < WIDTH]
         self._full_tiles.extend(state.tiles)
