@@ -66,7 +66,7 @@ def event_of(record: logging.LogRecord) -> Event:
         fields=pipeline.fields(fields),
         thrown=_thrown_of(record, pipeline),
         stack=pipeline.trace(record.stack_info) if record.stack_info else None,
-        path=record.pathname,
+        path=record.pathname if pipeline.caller else "",
         line=record.lineno,
         function=record.funcName or "",
     )
