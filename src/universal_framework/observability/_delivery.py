@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from universal_framework.observability import _frames, _losses, _messages, _pipeline, _standin, _thrown, _tree
+from universal_framework.observability import _bridge, _frames, _losses, _messages, _pipeline, _standin, _thrown, _tree
 from universal_framework.observability._event import Event, Layout
 from universal_framework.observability._fields import CONTROLS, RECORD_KEYS, RESERVED, Fields, renamed
 from universal_framework.observability._lines import LineHandler
@@ -50,6 +50,7 @@ class View(Protocol):
     _component: str
     _fields: Fields
     _known: Known
+    _via: object
 
     def _call(self, now: int, level: int, msg: object, args: tuple[object, ...], keywords: dict[str, Any]) -> Call: ...
 
@@ -73,7 +74,6 @@ def deliver(
     msg: object,
     args: tuple[object, ...],
     keywords: dict[str, Any],
-    context: Fields,
     pipeline: _pipeline.Pipeline,
 ) -> bytes:
     """Hand one event to whoever listens; the level has been asked for. Return its JSON line, if one was made.
@@ -106,6 +106,7 @@ def deliver(
                     shape = known.shapes.get(keys)
                     if shape is None:
                         shape = _shape(view, keys, known, pipeline)
+                    context = _bridge.context() if _bridge.variables and view._via is None else None
                     if not shape & CLASHES and (not context or _is_apart(context, keywords, view._fields)):
                         head = known.heads.get(layout.salt + level)
                         if head is None:
@@ -172,7 +173,7 @@ def _shape(view: View, keys: tuple[str, ...], known: Known, pipeline: _pipeline.
         shape = 0
         if not CONTROLS.isdisjoint(keys) or not RESERVED.isdisjoint(keys):
             shape |= CLASHES
-        if any(map(pipeline.redactor.sensitive_key, keys)) or (pipeline.hash_sessions and "session_id" in keys):
+        if not pipeline.redactor.clean_names(keys) or (pipeline.hash_sessions and "session_id" in keys):
             shape |= HIDDEN
         pipeline.remember(keys, shape)
     if not view._fields.keys().isdisjoint(keys):

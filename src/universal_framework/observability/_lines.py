@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from universal_framework.observability import _messages, _pipeline, _thrown
+from universal_framework.observability import _losses, _messages, _pipeline, _thrown
 from universal_framework.observability._event import Event, Layout, Sink
 from universal_framework.observability._fields import RECORD_KEYS
 
@@ -37,6 +37,10 @@ class LineHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - a handler never raises into the code that logs
             self.handleError(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say what was lost; stdlib's own way would show the record as it is, secrets included."""
+        _losses.say(record.name, record.msg)
+
     def flush(self) -> None:
         """Wait until what was handed over is written."""
         self.sink.flush()
@@ -62,7 +66,7 @@ def event_of(record: logging.LogRecord) -> Event:
         fields=pipeline.fields(fields),
         thrown=_thrown_of(record, pipeline),
         stack=pipeline.trace(record.stack_info) if record.stack_info else None,
-        path=record.pathname,
+        path=record.pathname if pipeline.caller else "",
         line=record.lineno,
         function=record.funcName or "",
     )

@@ -45,6 +45,9 @@ class Redactor(Protocol):
     def sensitive_key(self, key: str) -> bool:
         """Say whether a field of that name is hidden whatever it holds."""
 
+    def clean_names(self, names: tuple[str, ...]) -> bool:
+        """Say whether no field of these names is looked at for its name."""
+
     def exception_text(self, text: str) -> str:
         """Return a rendered traceback without secrets."""
 
@@ -64,8 +67,10 @@ class Pipeline:
         "audit",
         "audit_from",
         "caller",
+        "clean",
         "cost",
         "hash_sessions",
+        "is_simple",
         "policy",
         "sample",
         "session_key",
@@ -90,8 +95,10 @@ class Pipeline:
         self.sample = sample
         self.cost = Cost(budget_ns)
         self.caller = caller
+        self.is_simple = audit is None and sample is None  # nothing to ask of an event but its level
         self.session_key = session_key or _PROCESS_KEY
         self.hash_sessions = hash_sessions
+        self.clean: set[str] = set()  # texts that hold no secret; never one that does
         self.shapes: dict[tuple[str, ...], int] = {}
         self._redactor: Redactor | None = None
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -25,10 +24,11 @@ from universal_framework.observability._fields import RESERVED, renamed
 #: How deep a value is shown, and how many members of one container.
 _DEPTH, _MEMBERS = 12, 1000
 
-_KEY = re.compile(rb'"([^"\\]{1,64})":')
+#: Numbers below are no secret: too few digits for any.
+_NUMBERS, _SMALL = frozenset({int, float, bool}), 1_000_000
 
-#: The digits of a microsecond, three at a time: a table is quicker than formatting.
-_THOUSAND = [b"%03d" % number for number in range(1000)]
+#: How long texts are, in bytes, and how many of them that are remembered as clean.
+_SHORT, _REMEMBERED = 128, 4096
 
 _salts = itertools.count(1 << 32, 1 << 32)
 
@@ -135,28 +135,15 @@ class JsonLines:
         hidden: int,
     ) -> bytes:
         """Return a line of `fields`, the first of which is ``event``; with `hidden` one has a sensitive name."""
-        microsecond = now // 1000
-        second = microsecond // 1_000_000
+        second, rest = divmod(now, 1_000_000_000)
         known, stamp = self._second
         if second != known:
             stamp = datetime.fromtimestamp(second, UTC).strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.').encode()
             self._second = second, stamp
-        microsecond -= second * 1_000_000
         rendered = _dumped(fields)
-        if (
-            hidden
-            or (pipeline._redactor or pipeline.redactor).may_hold(rendered)
-            or ((b'":{' in rendered or b"[{" in rendered) and _has_sensitive_key(rendered, pipeline))
-        ):
+        if hidden or not _is_clean(fields, rendered, pipeline):
             rendered = _dumped(pipeline.fields(json.loads(rendered)))
-        return b'%b%b%bZ",%b%b%b' % (
-            stamp,
-            _THOUSAND[microsecond // 1000],
-            _THOUSAND[microsecond % 1000],
-            head,
-            context,
-            rendered[1:],
-        )
+        return b'%b%06dZ",%b%b%b' % (stamp, rest // 1000, head, context, rendered[1:])
 
     # -- the long way: a whole event ----------------------------------------------------------------------
 
@@ -200,9 +187,32 @@ def _members(fields: Mapping[str, object]) -> bytes:
     """
     pipeline = _pipeline.current()
     rendered = _dumped(fields)
-    if pipeline.redactor.may_hold(rendered) or _has_sensitive_key(rendered, pipeline):
+    if pipeline.redactor.may_hold(rendered):
         rendered = _dumped(pipeline.fields(json.loads(rendered)))
     return rendered[1:-2] + b","
+
+
+def _is_clean(fields: Mapping[str, object], rendered: bytes, pipeline: _pipeline.Pipeline) -> bool:
+    """Say whether no value holds a secret, for certain.
+
+    Most texts of most events come again and again: what they are called, who reports them, paths, states. Those that
+    were clean once are known; a look is taken at the others. Anything that is not a text or a small number is looked
+    at as it was rendered.
+    """
+    clean, redactor = pipeline.clean, pipeline._redactor or pipeline.redactor
+    for value in fields.values():
+        if value.__class__ is str:
+            if value in clean:
+                continue
+            if not redactor.knows_id(value) and redactor.may_hold(_json.dumps(value, plain, _json.newline)):
+                return not redactor.may_hold(rendered)
+            if len(value) <= _SHORT:
+                if len(clean) >= _REMEMBERED:
+                    clean.clear()
+                clean.add(value)  # type: ignore[arg-type]
+        elif not (value is None or (value.__class__ in _NUMBERS and -_SMALL < value < _SMALL)):  # type: ignore[operator]
+            return not redactor.may_hold(rendered)
+    return True
 
 
 def _dumped(fields: Mapping[str, object]) -> bytes:
@@ -210,12 +220,3 @@ def _dumped(fields: Mapping[str, object]) -> bytes:
         return _json.dumps(fields, plain, _json.newline)
     except Exception:  # noqa: BLE001 - whatever an encoder and the objects' own methods raise
         return _json.dumps(encodable(fields), plain, _json.newline)
-
-
-def _has_sensitive_key(rendered: bytes, pipeline: _pipeline.Pipeline) -> bool:
-    """Say whether an object inside the object has a key of a sensitive name."""
-    keys = tuple(key.decode() for key in _KEY.findall(rendered))
-    shape = pipeline.shapes.get(keys)
-    if shape is None:
-        shape = pipeline.remember(keys, int(any(pipeline.redactor.sensitive_key(key) for key in keys)))
-    return bool(shape & 1)

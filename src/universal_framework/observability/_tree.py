@@ -32,10 +32,10 @@ _STOCK = {
 #: What a record passes on its way in stdlib's own class (Sentry replaces the first, ddtrace wraps the last).
 _PASSED = {name: _stock(name) for name in ("callHandlers", "handle", "makeRecord")}
 
-_stdlib = logging.Logger.__dict__
-_watched = itemgetter("_log", "findCaller", *_PASSED)
-_UNTOUCHED = (_STOCK["_log"], _STOCK["findCaller"], *_PASSED.values())
-_RECORD_FACTORY = logging.LogRecord
+#: stdlib's class as it is now, what gets the methods that one stands on, and what it gets where nobody changed any.
+stdlib = logging.Logger.__dict__
+watched = {method: itemgetter(method, "_log", "findCaller", *_PASSED) for method in _STOCK}
+untouched = {method: (_STOCK[method], _STOCK["_log"], _STOCK["findCaller"], *_PASSED.values()) for method in _STOCK}
 
 #: What a subclass may have of its own, and may mean to raise from.
 _HOOKS = ("isEnabledFor", "makeRecord", "handle", "filter", "callHandlers")
@@ -45,9 +45,12 @@ _CALL_HANDLERS = logging.Logger.callHandlers.__code__
 _ACCEPTS_ANY_KEYWORD = 0x08  # inspect.CO_VARKEYWORDS, without the import
 
 
+#: How many attributes a node of stdlib's class has that nobody has put any on.
+BARE = len(logging.root.__dict__) + 1
+
 #: How many attributes a node has that nobody has put any on, by its class; `logging.getLogger` adds ``manager``.
 _ATTRIBUTES: dict[type[logging.Logger], int] = {
-    logging.Logger: len(logging.root.__dict__) + 1,
+    logging.Logger: BARE,
     logging.RootLogger: len(logging.root.__dict__),
 }
 
@@ -73,11 +76,10 @@ def is_stock(node: logging.Logger, method: str) -> bool:
     No filter, no method put on the node, none replaced on stdlib's class, records of stdlib's own making.
     """
     return (
-        _watched(_stdlib) == _UNTOUCHED
-        and _stdlib[method] is _STOCK[method]
+        watched[method](stdlib) == untouched[method]
         and len(node.__dict__) <= _ATTRIBUTES.get(type(node), 0)
         and not node.filters
-        and logging._logRecordFactory is _RECORD_FACTORY  # type: ignore[attr-defined]
+        and logging._logRecordFactory is logging.LogRecord  # type: ignore[attr-defined]
     )
 
 

@@ -43,6 +43,11 @@ _KEPT = ("_at", "_levels", "_known")
 _nodes = logging.Logger.manager.loggerDict
 _modules = sys.modules
 
+# Names of a module are found quicker than those of its neighbours.
+_stdlib, _watched, _untouched = _tree.stdlib, _tree.watched, _tree.untouched
+_bare = _tree.BARE
+_record_factory = logging.LogRecord
+
 #: Verdicts on levels of which nothing is known.
 _NO_LEVELS: Final[dict[int, bool]] = {}
 
@@ -468,6 +473,42 @@ class UniversalFrameworkLogger(logging.Logger):
         trail: bool = False,
     ) -> Any:
         now = time_ns()
+        node = self._at
+        pipeline = _pipeline._current
+        if (  # the way of nearly all events, written out: a call of a function costs two percent of the whole
+            node is not None
+            and self._levels is not _NO_LEVELS
+            and _nodes.get(self._node_name) is node
+            and (self._via is not None or "structlog" not in _modules or not _bridge.config.is_configured)
+            and _watched[method](_stdlib) == _untouched[method]
+            and len(node.__dict__) == _bare
+            and not node.filters
+            and logging._logRecordFactory is _record_factory  # type: ignore[attr-defined]
+            and pipeline.is_simple
+            and msg is not _UNSET
+            and level.__class__ is int
+        ):
+            try:
+                if self._levels.get(level) or node.isEnabledFor(level):
+                    _delivery.deliver(self, node, now, level, msg, args, keywords, pipeline)
+                    if not now & (SAMPLED - 1) and pipeline.cost.add(time_ns() - now):
+                        _losses.slow(self._component, msg, pipeline.cost.told())
+            except Exception as error:
+                self._lose(msg, error)
+            return None
+        return self._emit_with_care(now, level, method, msg, args, keywords, trail=trail)
+
+    def _emit_with_care(
+        self,
+        now: int,
+        level: Any,
+        method: str,
+        msg: object,
+        args: tuple[object, ...],
+        keywords: dict[str, Any],
+        *,
+        trail: bool,
+    ) -> Any:
         reported: Any = None
         try:
             if msg is _UNSET:
@@ -494,8 +535,7 @@ class UniversalFrameworkLogger(logging.Logger):
                     if pipeline.sample is None or audited or pipeline.sample(level, str(msg)):
                         line = b""
                         if stock:
-                            context = _bridge.context() if via is None and _bridge.variables else _EMPTY
-                            line = _delivery.deliver(self, node, now, level, msg, args, keywords, context, pipeline)
+                            line = _delivery.deliver(self, node, now, level, msg, args, keywords, pipeline)
                         else:
                             _delivery.by_record(node, self._call(now, level, msg, args, keywords), pipeline)
                         if audited:

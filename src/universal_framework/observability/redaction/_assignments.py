@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 #: A name and what joins it to a value; ``%3D`` is ``=`` in a query string inside a query string.
 _NAMED = re.compile(
     r"(?<![\w-])(-{0,2})([A-Za-z_][\w-]{1,63}+)"
-    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|(?=[ ])([ ])(?![ -]))",
+    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|([ ])(?! |--|-[a-z](?: |$)))",
 )
 _WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[ ]$")
 _QUOTE = re.compile(r"\\{0,4}(?:\"|')")
@@ -23,13 +23,18 @@ _HEADER = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,409
 _COOKIES = re.compile(r"[^\r\n\"'<>]{1,8192}+")
 _ENTITY_END = re.compile(r"[^<\r\n]{1,4096}+(?=</)")
 
+#: So many values of one text are looked at closely; what follows the names beyond is hidden, remark or not.
+_MOST_LOOKS = 64
+_PLAIN_VALUE = re.compile(r"[^\s&]{1,2048}+")
 #: What stands where a secret would, and is none.
 _NO_SECRET = re.compile(
     r"(?:none|null|nil|undefined|true|false|yes|no|on|off|n/a|empty|unset|redacted|hidden|masked|"
-    r"\[[A-Z][A-Z0-9_]*(?::[^\]]{1,40})?\]?|<[^>]{0,40}>?|\$\{?[A-Za-z_]\w{0,63}\}?|%\(?\w{0,64}\)?[sdr]|"
+    r"\[[A-Z][A-Z0-9_]*(?::[^\]]{1,40})?\]?|<[^>]{0,40}>?|\$\{[A-Za-z_]\w{0,63}\}?|(?-i:\$[A-Z_][A-Z0-9_]{0,63})|%\(?\w{0,64}\)?[sdr]|"
     r"\{[\w.!:]{0,64}\}?|(.)\1{2,}|\*{1,}|\.{3}|…)[.,;)}\]]{0,3}",
     re.IGNORECASE,
 )
+#: What `_replace` writes: last four, or a hash.
+_MASK = re.compile(r"\[[A-Z][A-Z0-9_]{1,63}:(?:[A-Za-z0-9]{4}|[a-p]{20})\]")
 #: Words that go on talking about a secret instead of giving it.
 _REMARK = frozenset(
     """
@@ -52,17 +57,36 @@ _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string",
 
 def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     """Yield the spans of values whose names `is_secret`."""
-    position = 0
-    while (match := _NAMED.search(text, position)) is not None:
-        position = match.end()
-        dashes, name, joint, space = match.groups()
+    position = looks = 0
+    verdicts: dict[str, bool] = {}
+    for match in _NAMED.finditer(text):
+        name = match.group(2)
+        verdict = verdicts.get(name)
+        if verdict is None:
+            verdict = verdicts[name] = is_secret(name)
+        if not verdict and name not in _SECOND_WORDS and name.lower() not in _SECOND_WORDS:
+            continue
+        if match.start() < position:
+            continue
+        if _MASK.match(text, match.start() - 1 if match.start() else 0):
+            continue
+        dashes, _, joint, space = match.groups()
         if joint is None and (space is None or dashes != "--"):
             continue
         if joint == ">" and text[match.start() - 1 : match.start()] != "<":
             continue
-        if not is_secret(name) and not _is_secret_phrase(text, match.start(2), name, is_secret):
+        if looks >= _MOST_LOOKS:
+            value = _PLAIN_VALUE.match(text, match.end())
+            span = (
+                None
+                if value is None or not (verdict or text[match.start(2) - 1 : match.start(2)] == " ")
+                else value.span()
+            )
+        elif verdict or _is_secret_phrase(text, match.start(2), name, is_secret):
+            looks += 1
+            span = _value(text, match.end(), name, joint or " ")
+        else:
             continue
-        span = _value(text, match.end(), name, joint or " ")
         if span is not None:
             yield span
             position = span[1]
@@ -72,6 +96,8 @@ def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str
     """Say whether `name` is the end of a phrase such as ``API key``."""
     if name.lower() not in _SECOND_WORDS:
         return False
+    if text[start - 1 : start] != " ":
+        return False
     before = _WORD_BEFORE.search(text, max(0, start - 20), start)
     return before is not None and is_secret(f"{before.group(1)}_{name}")
 
@@ -79,10 +105,7 @@ def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str
 def _value(text: str, start: int, name: str, joint: str) -> tuple[int, int] | None:
     compact = name.replace("-", "").replace("_", "").lower()
     quote = _QUOTE.match(text, start)
-    if quote is not None:
-        span = _quoted(text, quote)
-    else:
-        span = _bare(text, start, compact, joint)
+    span = _bare(text, start, compact, joint) if quote is None else _quoted(text, quote)
     if span is None or span[0] == span[1]:
         return None
     value = text[span[0] : span[1]]

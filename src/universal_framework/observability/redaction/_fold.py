@@ -1,82 +1,89 @@
-"""The text as an attacker's or a formatter's disguise would be read: same secrets, plain characters.
+r"""The text as an attacker's or a formatter's disguise would be read: same secrets, plain characters.
 
-In: any text. Out: a folded text and, for each of its positions, the position in the original. Full-width forms,
+In: any text. Out: a folded text, and on request where each of its characters stands in the original. Full-width forms,
 digits of other scripts, typographic dashes and spaces become their ASCII counterparts; zero-width characters go;
-``\\u0040``, ``\\/``, ``\\n`` as JSON writes them become the character they mean. Nothing else is decoded: no
-base64, no HTML entities.
+``\u0040``, ``\/``, ``\n`` as JSON writes them become the character they mean. Nothing else is decoded: no
+base64, no HTML entities, no escapes of escapes.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from array import array
-from typing import NamedTuple
 
 _ZERO_WIDTH = "\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff"
 _SPACES = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010-\u2015\u2212\ufe58\ufe63"
 _FULL_WIDTH = "\uff01-\uff5e"
 
-#: Characters that fold; the look-ahead admits decimal digits of every script.
-_ODD = re.compile(rf"[{_ZERO_WIDTH}{_SPACES}{_DASHES}{_FULL_WIDTH}]|(?![0-9])\d")
-_ESCAPE = re.compile(r"\\{1,4}+(?:u00([2-7][0-9A-Fa-f])|([/nrt]))")
-_BOTH = re.compile(rf"{_ODD.pattern}|{_ESCAPE.pattern}")
-
-_IS_ZERO_WIDTH = re.compile(f"[{_ZERO_WIDTH}]")
-_IS_SPACE = re.compile(f"[{_SPACES}]")
-_IS_DASH = re.compile(f"[{_DASHES}]")
-_LITERAL = {"/": "/", "n": "\n", "r": "\r", "t": "\t"}
+#: Characters that may fold, and surely those that do.
+_MAYBE = re.compile(f"[{_ZERO_WIDTH}{_SPACES}{_DASHES}{_FULL_WIDTH}]|(?![0-9])\\d")
+_INVISIBLE = re.compile(f"[{_ZERO_WIDTH}]+")
+_CODE = re.compile(r"\\u00([2-46-7][0-9A-Fa-f]|5[0-9ABD-Fabd-f])")  # all of ASCII but the backslash itself
+_LETTERS = {"/": "/", "n": "\n", "r": "\r", "t": "\t"}
+_ESCAPE = re.compile(rf"{_CODE.pattern}|\\([/nrt])")
 
 
-class Folded(NamedTuple):
-    """A folded text; ``origin[i]`` is where its i-th character stands in the original."""
+class _Table(dict[int, int | None]):
+    """What a character becomes, worked out when it is first met; for `str.translate`."""
 
-    text: str
-    origin: array[int]
+    def __missing__(self, code: int) -> int | None:
+        char = chr(code)
+        plain: int | None = code
+        if code < 128:
+            pass
+        elif _INVISIBLE.match(char):
+            plain = None
+        elif re.match(f"[{_SPACES}]", char):
+            plain = ord(" ")
+        elif re.match(f"[{_DASHES}]", char):
+            plain = ord("-")
+        elif 0xFF01 <= code <= 0xFF5E:
+            plain = code - 0xFEE0
+        elif char.isdecimal():
+            plain = ord("0") + unicodedata.decimal(char)
+        if len(self) < sys.maxunicode // 16:
+            self[code] = plain
+        return plain
 
-    def original(self, start: int, end: int) -> tuple[int, int]:
-        """Return the span of the original that folds to ``text[start:end]``."""
-        return self.origin[start], self.origin[end]
+
+_TABLE = _Table()
 
 
-def fold(text: str) -> Folded | None:
-    """Return `text` folded, or None if it folds to itself."""
-    if text.isascii():
-        if "\\" not in text:
-            return None
-        pattern = _ESCAPE
-    else:
-        pattern = _BOTH if "\\" in text else _ODD
-    pieces: list[str] = []
-    origin = array("q")
+def fold(text: str) -> str:
+    """Return `text` folded; the same object if it folds to itself."""
+    if not text.isascii() and _MAYBE.search(text):
+        text = text.translate(_TABLE)
+    if "\\" in text:
+        if "\\u00" in text:
+            text = _CODE.sub(_decoded, text)
+        for letter, plain in _LETTERS.items():
+            text = text.replace(f"\\{letter}", plain)
+    return text
+
+
+def origins(text: str) -> array[int]:
+    """Return where each character of ``fold(text)`` stands in `text`, and at the end the length of `text`."""
+    visible = array("q")
     done = 0
-    for match in pattern.finditer(text):
-        start, end = match.span()
-        pieces.append(text[done:start])
-        origin.extend(range(done, start))
-        plain = _plain(match)
-        pieces.append(plain)
-        if plain:
-            origin.append(start)
-        done = end
-    if not pieces:
-        return None
-    pieces.append(text[done:])
-    origin.extend(range(done, len(text) + 1))
-    return Folded("".join(pieces), origin)
+    if not text.isascii():
+        for match in _INVISIBLE.finditer(text):
+            visible.extend(range(done, match.start()))
+            done = match.end()
+    visible.extend(range(done, len(text) + 1))
+    plain = text if text.isascii() else text.translate(_TABLE)
+    if "\\" not in plain:
+        return visible
+    result = array("q")
+    done = 0
+    for match in _ESCAPE.finditer(plain):
+        result.extend(visible[done : match.start() + 1])
+        done = match.end()
+    result.extend(visible[done:])
+    return result
 
 
-def _plain(match: re.Match[str]) -> str:
-    char = match.group()
-    if char[0] == "\\":
-        code, letter = match.group(1), match.group(2)
-        return chr(int(code, 16)) if code else _LITERAL[letter]
-    if _IS_ZERO_WIDTH.match(char):
-        return ""
-    if _IS_SPACE.match(char):
-        return " "
-    if _IS_DASH.match(char):
-        return "-"
-    if "\uff01" <= char <= "\uff5e":
-        return chr(ord(char) - 0xFEE0)
-    return str(int(char))
+def _decoded(match: re.Match[str]) -> str:
+    return chr(int(match.group(1), 16))

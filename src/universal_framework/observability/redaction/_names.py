@@ -51,7 +51,7 @@ _IDENTIFIER = frozenset(
     """.split(),
 )
 
-SECRET, TELEPHONE, IDENTIFIER, PLAIN = "secret", "telephone", "identifier", "plain"
+VERDICTS = SECRET, TELEPHONE, IDENTIFIER, PLAIN = "secret", "telephone", "identifier", "plain"
 
 
 def words(key: str) -> list[str]:
@@ -66,6 +66,8 @@ def joined(key: str) -> str:
 
 def verdict(key: str, more: frozenset[str] = frozenset(), fewer: frozenset[str] = frozenset()) -> str:
     """Say what `key` says of its value; `more` and `fewer` are joined names that are and are not secret."""
+    if key.startswith("["):  # a mask of ours
+        return PLAIN
     parts = words(key)
     whole = "".join(parts)
     if whole in fewer:

@@ -6,7 +6,6 @@ wrong and what it may be. Nothing here looks at a text.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -60,7 +59,7 @@ class IpScope(str, Enum):
 
     #: None.
     OFF = "off"
-    #: All but loopback, private, link-local, shared and unspecified ones (RFC 1918, 4193, 6598, 3927).
+    #: All but loopback, private, link-local, shared and unspecified ones (RFC 1918, 3927, 4193, 6598).
     PUBLIC = "public"
     #: Every one.
     ALL = "all"
@@ -84,7 +83,7 @@ class Detector:
     accept: Callable[[str], bool] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+        if not _NAME.fullmatch(str(self.name)):
             raise ValueError(f"Detector.name: {self.name!r} is not of the form MEMBER_ID (2 to 64 capitals, digits, _)")
         if self.name in ENTITIES:
             raise ValueError(f"Detector.name: {self.name} is a built-in type; choose another name")
@@ -95,9 +94,9 @@ class Detector:
                 raise ValueError(f"Detector {self.name}: the pattern matches the empty text")
         elif not callable(self.find):
             raise TypeError(f"Detector {self.name}: find is neither a compiled pattern nor a function")
-        if isinstance(self.requires, str) or not all(isinstance(text, str) and text for text in self.requires):
+        requires: object = self.requires
+        if not isinstance(requires, tuple) or not all(isinstance(text, str) and text for text in requires):
             raise TypeError(f"Detector {self.name}: requires is not a tuple of texts, each of them not empty")
-        object.__setattr__(self, "requires", tuple(self.requires))
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -164,7 +163,7 @@ def _checked_keys(setting: str, keys: Iterable[str]) -> frozenset[str]:
         raise TypeError(f"Policy.{setting}: a set of names is expected, not one text")
     found = frozenset(keys)
     for key in found:
-        if not isinstance(key, str) or not _names.words(key):
+        if not _names.words(str(key)):
             raise ValueError(f"Policy.{setting}: {key!r} is not a key name")
     return found
 
@@ -175,23 +174,3 @@ def _checked_choice(setting: str, kind: type[Choice], value: object) -> Choice:
     except ValueError:
         choices = ", ".join(str(one.value) for one in kind)
         raise ValueError(f"Policy.{setting}: {value!r} is none of {choices}") from None
-
-
-#: Not redacted under ``IpScope.PUBLIC``. Documentation ranges (RFC 5737, 3849) are not exempt: examples
-#: should look as the real thing does.
-LOCAL_NETWORKS = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "255.255.255.255/32",
-        "::/112",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)

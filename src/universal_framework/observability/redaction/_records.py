@@ -11,13 +11,11 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from universal_framework.observability.redaction._policy import Policy
     from universal_framework.observability.redaction._redactor import Redactor
-
-_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 #: Attributes of every record that hold no words of the application, or are looked at by name below.
 _OWN = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
@@ -104,7 +102,7 @@ def _exception(redactor: Redactor, record: logging.LogRecord, changes: dict[str,
     if isinstance(info, BaseException):
         info = (type(info), info, info.__traceback__)
     if isinstance(info, tuple) and info[1] is not None:
-        full = rendered(info)
+        full = rendered(info[1])
         safe = redactor.exception_text(full)
         if safe is not full:
             changes["exc_info"] = None
@@ -114,10 +112,10 @@ def _exception(redactor: Redactor, record: logging.LogRecord, changes: dict[str,
         changes["exc_text"] = new
 
 
-def rendered(info: _ExcInfo | tuple[object, object, object]) -> str:
-    """Return the traceback of `info` with causes and notes."""
+def rendered(error: BaseException) -> str:
+    """Return the traceback of `error` with causes and notes."""
     try:
-        return "".join(traceback.format_exception(info[1]))  # type: ignore[arg-type]
+        return "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001 - an exception whose text fails
         return "[UNREADABLE]"
 
@@ -132,13 +130,13 @@ class RedactionFilter(logging.Filter):
     >>> handler.addFilter(RedactionFilter())
     """
 
-    def __init__(self, redactor: Redactor | None = None) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
         super().__init__()
         from universal_framework.observability.redaction import _redactor
 
-        self._redactor = _redactor.compiled(_redactor.DEFAULT) if redactor is None else redactor
+        self._redactor = _redactor.compiled(_redactor.DEFAULT if policy is None else policy)
 
-    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
+    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]  # as from 3.12
         """Let every record pass, without its secrets."""
         try:
             clean = self._redactor.record(record)

@@ -24,30 +24,59 @@ _SHORTEST = 5
 _WORD = 15
 #: Names and tuples of names that are remembered; beyond, the memory starts anew.
 _REMEMBERED = 4096
+_LONGEST_NAME = 64
+#: Longest text, in characters, that is remembered as clean.
+_SHORT = 128
 
 _Plan = tuple[tuple[str, ...], bool]
+
+
+def _no_id(_text: str) -> bool:
+    return False
 
 
 class Redactor:
     """What a policy means, ready to use; immutable, safe to share between threads."""
 
-    __slots__ = ("__weakref__", "_finder", "_fewer", "_known", "_more", "_plans", "_replacer", "may_hold", "policy")
+    __slots__ = (
+        "__weakref__",
+        "_fewer",
+        "_finder",
+        "_more",
+        "_plans",
+        "_replacer",
+        "drops_secrets",
+        "known_clean",
+        "known_names",
+        "knows_id",
+        "looks_at_numbers",
+        "may_hold",
+        "policy",
+    )
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.policy = DEFAULT if policy is None else policy
         self._more = frozenset(map(_names.joined, self.policy.keys))
         self._fewer = frozenset(map(_names.joined, self.policy.not_keys))
-        self._known: dict[str, str] = {}
+        #: Verdicts on names that hold no secret themselves, and texts that hold none, by verdict on their name.
+        self.known_names: dict[str, str] = {}
+        self.known_clean: dict[str, set[str]] = {verdict: set() for verdict in _names.VERDICTS}
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._finder = Finder(self.policy, self.sensitive_key)
         self._replacer = Replacer(self.policy)
+        #: Whether a number of any size may be something.
+        self.looks_at_numbers = bool(self.policy.detectors)
+        #: Whether fields of sensitive names are left out.
+        self.drops_secrets = self._replacer.drops("SECRET")
         #: ``may_hold(rendered: bytes) -> bool``: false means that no value of the rendered JSON object, and no name
         #: inside one of its values, gives anything to redact. Names of top-level fields are for `fields`.
+        #: ``knows_id(text: str) -> object``: true for ids that nothing of this policy could be.
+        self.knows_id = _no_id if self.policy.detectors else _gate.is_identifier
         self.may_hold = _gate.build((one.requires for one in self.policy.detectors), self._more)
 
     def find(self, text: str) -> list[Finding]:
         """Return what would be redacted in `text`, in order."""
-        return self._finder.find(text, _names.PLAIN)
+        return [Finding(*span) for span in self._finder.find(text, _names.PLAIN)]
 
     def text(self, text: str) -> str:
         """Return `text` without secrets; the same object if there are none."""
@@ -57,20 +86,18 @@ class Redactor:
         """Return `text` without secrets; `verdict` is what the value's name says of it (`verdict`)."""
         if len(text) < _SHORTEST or (len(text) <= _WORD and text.isalpha()):
             return text
+        clean = self.known_clean[verdict]
+        if text in clean:
+            return text
         try:
-            if not self.may_hold(text.encode("utf-8", "surrogatepass")):
-                return text
             findings = self._finder.find(text, verdict)
             if not findings:
+                if len(text) <= _SHORT:  # spare a text that keeps coming the next look; secrets are never remembered
+                    if len(clean) >= _REMEMBERED:
+                        clean.clear()
+                    clean.add(text)
                 return text
-            pieces = []
-            done = 0
-            for entity, start, end in findings:
-                pieces.append(text[done:start])
-                pieces.append(self._replacer.replace(entity, text[start:end]))
-                done = end
-            pieces.append(text[done:])
-            return "".join(pieces)
+            return self._replacer.replaced(text, findings)
         except Exception:  # noqa: BLE001 - a custom detector may fail; then the text must not get through
             return UNREADABLE
 
@@ -113,13 +140,13 @@ class Redactor:
                 key = key.decode("latin-1")
             if not isinstance(key, str):
                 return _names.PLAIN
-        known = self._known.get(key)
+        known = self.known_names.get(key)
         if known is None:
             known = _names.verdict(key, self._more, self._fewer)
-            if len(key) <= 64:
-                if len(self._known) >= _REMEMBERED:
-                    self._known.clear()
-                self._known[key] = known
+            if len(key) <= _LONGEST_NAME and self.named_text(key, _names.PLAIN) is key:
+                if len(self.known_names) >= _REMEMBERED:
+                    self.known_names.clear()
+                self.known_names[key] = known
         return known
 
     def secret(self, value: object) -> str:
@@ -129,16 +156,6 @@ class Redactor:
         except Exception:  # noqa: BLE001 - str() of a caller's object
             return "[SECRET]"
 
-    @property
-    def drops_secrets(self) -> bool:
-        """Whether fields of sensitive names are left out."""
-        return self._replacer.drops("SECRET")
-
-    @property
-    def looks_at_numbers(self) -> bool:
-        """Whether custom detectors may find something in any number."""
-        return bool(self.policy.detectors)
-
     def record(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return `record` without secrets for handlers of any kind; the same object if there are none."""
         return _records.redacted(self, record)
@@ -146,7 +163,7 @@ class Redactor:
     def _planned(self, names: tuple[str, ...]) -> _Plan:
         verdicts = tuple(map(self.verdict, names))
         plan = verdicts, _names.SECRET not in verdicts
-        if len(names) <= 64 and all(type(name) is str and len(name) <= 64 for name in names):
+        if len(names) <= _LONGEST_NAME and all(name in self.known_names for name in names):
             if len(self._plans) >= _REMEMBERED:
                 self._plans.clear()
             self._plans[names] = plan

@@ -6,10 +6,9 @@ once.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+from collections.abc import Sequence
 
-from universal_framework.observability.redaction._policy import Mode, Policy
+from universal_framework.observability.redaction._policy import ENTITIES, Mode, Policy
 
 #: Hashes are written with letters only; digits might look like something to redact.
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
@@ -26,16 +25,35 @@ class Replacer:
     def __init__(self, policy: Policy) -> None:
         self._modes = dict(policy.modes)
         self._key = policy.hmac_key or b""
+        names = (*ENTITIES, *(detector.name for detector in policy.detectors))
+        #: What hides a value without a look at it.
+        self._masks = {name: f"[{name}]" for name in names if self._modes.get(name, Mode.MASK) is Mode.MASK}
 
     def drops(self, entity: str) -> bool:
         """Say whether fields of sensitive names are left out."""
         return self._modes.get(entity) is Mode.DROP
 
+    def replaced(self, text: str, findings: Sequence[tuple[str, int, int]]) -> str:
+        """Return `text` with something else in the place of each finding."""
+        masks = self._masks
+        if len(findings) == 1:
+            entity, start, end = findings[0]
+            return f"{text[:start]}{masks.get(entity) or self.replace(entity, text[start:end])}{text[end:]}"
+        pieces = []
+        done = 0
+        for entity, start, end in findings:
+            pieces.append(text[done:start])
+            pieces.append(masks.get(entity) or self.replace(entity, text[start:end]))
+            done = end
+        pieces.append(text[done:])
+        return "".join(pieces)
+
     def replace(self, entity: str, secret: str) -> str:
-        """Return what stands in the text instead of `secret`."""
-        mode = self._modes.get(entity, Mode.MASK)
-        if mode is Mode.MASK:
-            return f"[{entity}]"
+        """Return what stands in a text instead of `secret`."""
+        mask = self._masks.get(entity)
+        if mask is not None:
+            return mask
+        mode = self._modes[entity]
         if mode is Mode.DROP:
             return ""
         if mode is Mode.HASH:
@@ -45,6 +63,9 @@ class Replacer:
 
     def hashed(self, entity: str, secret: str) -> str:
         """Return HMAC-SHA-256 of type and value (RFC 2104), spelling apart: two ways to write one card agree."""
+        import hashlib
+        import hmac
+
         if entity in _NUMBERS:
             core = "".join([char for char in secret if char.isdigit()])
         elif entity == "IBAN_CODE":

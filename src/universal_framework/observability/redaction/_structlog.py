@@ -30,10 +30,9 @@ def redact_processor(
     info = event_dict.get("exc_info")
     if info is True:
         info = sys.exc_info()
-    if isinstance(info, BaseException):
-        info = (type(info), info, info.__traceback__)
-    if isinstance(info, tuple) and len(info) == 3 and info[1] is not None:
-        full = _records.rendered(info)
+    error = info[1] if isinstance(info, tuple) and len(info) == 3 else info
+    if isinstance(error, BaseException):
+        full = _records.rendered(error)
         safe = redactor.exception_text(full)
         if safe is not full:
             rest = {name: value for name, value in event_dict.items() if name != "exc_info"}

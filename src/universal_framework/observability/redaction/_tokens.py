@@ -1,6 +1,6 @@
 """The shapes of tokens that vendors issue: a fixed beginning, then a long body.
 
-In: nothing. Out: patterns. Each match holds a run of at least 18 characters of `RUN`, which is how texts without
+In: nothing. Out: patterns. Each match holds a run of at least 18 letters, digits and joints, which is how texts without
 tokens are told apart cheaply.
 The shapes are facts from the vendors' documentation and from gitleaks' list of rules
 (https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml); bodies are bounded below, not fixed,
@@ -9,6 +9,7 @@ because vendors lengthen them without notice.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -27,9 +28,10 @@ _HEX = "[0-9a-fA-F]"
 _DOTTED = r"[A-Za-z0-9_=.-]"
 _BASE64 = "[A-Za-z0-9+/]"
 
-#: What tokens are written in.
-RUN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.+/=%~")
+#: Each token holds so many characters in a row that are letters, digits or one of ``_.+/=%~-``.
 RUN_LENGTH = 18
+_RUN_BYTES = bytes(97 if (chr(byte).isalnum() and byte < 128) or byte in b"_.+/=%~-" else 32 for byte in range(256))
+_SHORTEST_RUN = "a" * RUN_LENGTH
 
 #: Tokens that begin with one of their marks.
 SHAPES = (
@@ -43,7 +45,7 @@ SHAPES = (
     Shape("Slack", ("xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxo-", "xoxe-", "xoxe.", "xoxc-", "xoxd-", "xapp-"),
           r"[A-Za-z0-9.%/+=-]{13,400}+"),
     Shape("Slack hook", ("hooks.slack.com/",), r"(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,80}+"),
-    Shape("OpenAI, Anthropic, DeepSeek, OpenRouter", ("sk-",), r"(?=[A-Za-z_-]{0,40}[0-9A-Z])" + _WORD + "{20,400}+"),
+    Shape("OpenAI, Anthropic, DeepSeek, OpenRouter", ("sk-",), r"(?=[a-z_-]{0,40}+[0-9A-Z])" + _WORD + "{20,400}+"),
     Shape("Google", ("AIza",), _WORD + "{33,60}+"),
     Shape("Google OAuth", ("ya29.",), r"[A-Za-z0-9_-]{10}[A-Za-z0-9_.-]{10,2048}+"),
     Shape("Google OAuth", ("GOCSPX-",), _WORD + "{20,64}+"),
@@ -58,7 +60,8 @@ SHAPES = (
     Shape("PyPI", ("pypi-",), _WORD + "{40,1024}+"),
     Shape("RubyGems", ("rubygems_",), _HEX + "{40,64}+"),
     Shape("Clojars", ("CLOJARS_", "clojars_"), _ALNUM + "{50,64}+"),
-    Shape("Azure storage", ("AccountKey=", "SharedAccessKey=", "SharedAccessSignature="), r"[A-Za-z0-9+/=%&_.-]{30,512}+"),
+    Shape("Azure storage", ("AccountKey=", "SharedAccessKey=", "SharedAccessSignature="),
+          r"[A-Za-z0-9+/=%&_.-]{30,512}+"),
     Shape("Azure SAS", ("sig=",), r"[A-Za-z0-9%+/=]{40,128}+"),
     Shape("DigitalOcean", ("dop_v1_", "doo_v1_", "dor_v1_"), _HEX + "{48,80}+"),
     Shape("Hugging Face", ("hf_", "api_org_"), _ALNUM + "{30,64}+"),
@@ -90,7 +93,7 @@ SHAPES = (
     Shape("Sentry", ("sntrys_", "sntryu_"), r"[A-Za-z0-9+/=_]{40,400}+"),
     Shape("Sourcegraph", ("sgp_",), r"(?:(?:[0-9a-fA-F]{16}|local)_)?[0-9a-fA-F]{40}"),
     Shape("Supabase", ("sbp_", "sb_secret_"), _WORD + "{20,80}+"),
-    Shape("Notion", ("ntn_", "secret_"), r"(?=[A-Za-z]{0,40}[0-9])[A-Za-z0-9]{40,64}+"),
+    Shape("Notion", ("ntn_", "secret_"), r"(?=[A-Za-z]{0,40}+[0-9])[A-Za-z0-9]{40,64}+"),
     Shape("Airtable", ("pat",), r"[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
     Shape("Atlassian", ("ATATT3", "ATCTT3", "ATBB"), r"[A-Za-z0-9_=-]{28,255}+"),
     Shape("Alibaba", ("LTAI",), r"[A-Za-z0-9]{16,24}(?![A-Za-z0-9])"),
@@ -99,7 +102,8 @@ SHAPES = (
     Shape("Fly.io", ("fo1_", "fm1a_", "fm1r_", "fm2_"), r"[A-Za-z0-9_+/=-]{40,1024}+"),
     Shape("Heroku", ("HRKU-",), _WORD + "{36,80}+"),
     Shape("1Password", ("ops_eyJ",), r"[A-Za-z0-9+/=_-]{100,2048}+"),
-    Shape("1Password", ("A3-",), r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-(?:[A-Z0-9]{5}-){2}[A-Z0-9]{5}"),
+    Shape("1Password", ("A3-",),
+          r"[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-(?:[A-Z0-9]{5}-){2}[A-Z0-9]{5}"),
     Shape("age", ("AGE-SECRET-KEY-1",), r"[A-Z0-9]{50,60}+"),
     Shape("Adobe", ("p8e-",), _ALNUM + "{32}"),
     Shape("Octopus", ("API-",), r"[A-Z0-9]{25,32}(?![A-Za-z0-9])"),
@@ -135,9 +139,30 @@ def _pattern() -> str:
 
 
 #: A mark stands at the left edge of a word; marks that begin with a joint may follow anything.
-PREFIXED = re.compile(r"(?:(?<![A-Za-z0-9])|(?=[./_-]))(?=[A-Za-z0-9./_-])" + _pattern())
+LEFT = r"(?:(?<![A-Za-z0-9])|(?=[./_-]))"
+
+
+@functools.cache
+def prefixed() -> re.Pattern[str]:
+    """Return the pattern of all `SHAPES`; compiled when it is first needed."""
+    return re.compile(LEFT + _pattern())
+
 
 TELEGRAM = re.compile(r"(?<![A-Za-z0-9_-])" + _TELEGRAM)
 DISCORD = re.compile(r"(?<![A-Za-z0-9_.-])" + _DISCORD)
 AZURE_CLIENT = re.compile(r"(?<![A-Za-z0-9_~.-])" + _AZURE_CLIENT)
-MAXMIND = re.compile(r"(?<![A-Za-z0-9])" + _MAXMIND)
+MAXMIND = re.compile(LEFT + _MAXMIND)
+
+
+def runs(text: str) -> list[tuple[int, int]]:
+    """Return the spans of `text` that are long enough to hold a token."""
+    marked = text.encode("latin-1", "replace").translate(_RUN_BYTES).decode("latin-1")
+    found = []
+    start = marked.find(_SHORTEST_RUN)
+    while start >= 0:
+        end = marked.find(" ", start)
+        if end < 0:
+            end = len(marked)
+        found.append((start, end))
+        start = marked.find(_SHORTEST_RUN, end)
+    return found

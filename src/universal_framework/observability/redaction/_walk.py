@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import datetime
+import datetime as dt
 import enum
 import types
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from universal_framework.observability.redaction import _names
 
@@ -34,12 +33,11 @@ _PLAIN_KINDS = frozenset(
         type(None),
         type(Ellipsis),
         type,
-        datetime.datetime,
-        datetime.date,
-        datetime.time,
-        datetime.timedelta,
-        datetime.timezone,
-        uuid.UUID,
+        dt.datetime,
+        dt.date,
+        dt.time,
+        dt.timedelta,
+        dt.timezone,
         types.FunctionType,
         types.BuiltinFunctionType,
         types.ModuleType,
@@ -50,35 +48,28 @@ _SMALL = 1_000_000
 _SELDOM_SECRET = frozenset({"pass", "token"})
 
 _RUNNING = object()
+_SECRET = _names.SECRET
 
 
 def redacted(redactor: Redactor, value: object) -> object:
     """Return `value` without secrets."""
-    kind = type(value)
-    if kind is str:
-        return redactor.text(value)  # type: ignore[arg-type]
-    return _safely(redactor, lambda walk: walk.visit(value, _names.PLAIN, 0), value)
-
-
-def redacted_fields(
-    redactor: Redactor,
-    fields: Mapping[str, object],
-    verdicts: Sequence[str],
-) -> Mapping[str, object]:
-    """Return `fields` without secrets; `verdicts` are those on its names, in order."""
-    result = _safely(redactor, lambda walk: walk.items(fields, verdicts, 0), fields)
-    return result if isinstance(result, Mapping) else {"redaction": result}
-
-
-def _safely(redactor: Redactor, look: Callable[[_Walk], object], value: object) -> object:
     try:
         walk = _Walk(redactor, cut=False)
-        result = look(walk)
+        result = walk.visit(value, _names.PLAIN, 0)
         if walk.found_cycle and result is not value:  # the copy must not point back into the original
-            result = look(_Walk(redactor, cut=True))
+            result = _Walk(redactor, cut=True).visit(value, _names.PLAIN, 0)
     except Exception:  # noqa: BLE001 - objects of the caller's run their own code here
         return UNREADABLE
     return result
+
+
+def redacted_fields(redactor: Redactor, fields: Mapping[str, object], verdicts: Sequence[str]) -> Mapping[str, object]:
+    """Return `fields` without secrets; `verdicts` are those on its names, in order."""
+    walk = _Walk(redactor, cut=False)
+    result = walk.items(fields, verdicts, 0)
+    if walk.found_cycle and result is not fields:  # the copy must not point back into the original
+        result = _Walk(redactor, cut=True).items(fields, verdicts, 0)
+    return result  # type: ignore[return-value]
 
 
 class _Walk:
@@ -89,7 +80,7 @@ class _Walk:
     def __init__(self, redactor: Redactor, *, cut: bool) -> None:
         self._redactor = redactor
         self._cut = cut
-        self._done: dict[tuple[int, str], object] = {}
+        self._done: dict[int | tuple[int, str], object] = {}
         self._kept: list[object] = []
         self.found_cycle = False
 
@@ -103,6 +94,8 @@ class _Walk:
             return value
         if depth > MAX_DEPTH:
             return TOO_DEEP
+        if kind is dict:
+            return self._dict(value, depth)  # type: ignore[arg-type]
         place = id(value), verdict
         known = self._done.get(place)
         if known is _RUNNING:
@@ -121,7 +114,26 @@ class _Walk:
         self._done[place] = result
         return result
 
+    def _dict(self, value: dict[object, object], depth: int) -> object:
+        if depth > MAX_DEPTH:
+            return TOO_DEEP
+        place = id(value)
+        known = self._done.get(place)
+        if known is not None:
+            if known is not _RUNNING:
+                return known
+            self.found_cycle = True
+            return CYCLE if self._cut else value
+        self._done[place] = _RUNNING
+        self._kept.append(value)  # an id is good only as long as its object
+        result = self._done[place] = self.items(value, None, depth)
+        return result
+
     def _composite(self, value: object, verdict: str, depth: int) -> object:
+        if type(value).__module__ == "uuid":
+            return value
+        if type(value) is list:
+            return self._collection(value, verdict, depth)
         if isinstance(value, enum.Enum):
             plain = self.visit(value.value, verdict, depth + 1)
             return value if plain is value.value else plain
@@ -130,45 +142,72 @@ class _Walk:
             new = self._redactor.named_text(text, verdict)
             return value if new == text else new
         if isinstance(value, Mapping):
-            return self.items(value, list(map(self._redactor.verdict, value)), depth)
+            return self.items(value, None, depth)
         if isinstance(value, (bytes, bytearray, memoryview)):
             return self._bytes(value, verdict)
         if isinstance(value, tuple):
             return self._tuple(value, verdict, depth)
         if isinstance(value, (list, AbstractSet)) or (isinstance(value, Sequence) and not isinstance(value, range)):
             return self._collection(value, verdict, depth)
-        if isinstance(value, bool | int | float):
+        if isinstance(value, (int, float)):
             return self._number(value, verdict)
         names = _field_names(value)
         if names is not None:
             return self._object(value, names, depth)
         return self._shown(value, verdict)
 
-    def items(
-        self, mapping: Mapping[object, object] | Mapping[str, object], verdicts: Sequence[str], depth: int
-    ) -> object:
-        """Return `mapping` without secrets, as a dict if it changes."""
-        changed: dict[object, object] | None = None
+    def items(self, mapping: Mapping[Any, object], verdicts: Sequence[str] | None, depth: int) -> object:
+        """Return `mapping` without secrets, as a dict if it changes; `verdicts` on its names, where they are known."""
         redactor = self._redactor
-        for (key, value), verdict in zip(mapping.items(), verdicts, strict=True):
-            new_key = (
-                key
-                if depth == 0 and type(key) is str and key.isidentifier()
-                else self.visit(key, _names.PLAIN, depth + 1)
-            )
-            if verdict is _names.SECRET:
+        known, clean, numbers = redactor.known_names, redactor.known_clean, redactor.looks_at_numbers
+        changes: dict[object, object] = {}
+        position = -1
+        for key, value in mapping.items():
+            if verdicts is not None:
+                position += 1
+                verdict = verdicts[position]
+            elif type(key) is not str or (verdict := known.get(key)) is None:  # type: ignore[assignment]
+                verdict = redactor.verdict(key)
+                if self.visit(key, _names.PLAIN, depth + 1) is not key:
+                    return self._renamed(mapping, depth)
+            if verdict is _SECRET:
                 new = self._secret(key, value)
+                if new is not value and redactor.drops_secrets:
+                    return self._renamed(mapping, depth)
+            else:
+                kind = type(value)
+                if kind is str:
+                    if value in clean[verdict]:
+                        continue
+                    new = redactor.named_text(value, verdict)  # type: ignore[arg-type]
+                elif kind is dict:
+                    new = self._dict(value, depth + 1)  # type: ignore[arg-type]
+                elif kind is bool or value is None or (kind is int and -_SMALL < value < _SMALL and not numbers):  # type: ignore[operator]
+                    continue
+                else:
+                    new = self.visit(value, verdict, depth + 1)
+            if new is not value:
+                changes[key] = new
+        if not changes:
+            return mapping
+        copied = dict(mapping)
+        copied.update(changes)
+        return copied
+
+    def _renamed(self, mapping: Mapping[Any, object], depth: int) -> dict[object, object]:
+        """Return `mapping` without secrets in names either, and without those fields that are to be dropped."""
+        redactor = self._redactor
+        result: dict[object, object] = {}
+        for key, value in mapping.items():
+            verdict = redactor.verdict(key)
+            if verdict is _SECRET:
+                new = self._secret(key, value)
+                if new is not value and redactor.drops_secrets:
+                    continue
             else:
                 new = self.visit(value, verdict, depth + 1)
-            if changed is None and (new is not value or new_key is not key):
-                changed = {}
-                for earlier, kept in mapping.items():
-                    if earlier is key:
-                        break
-                    changed[earlier] = kept
-            if changed is not None and not (verdict is _names.SECRET and redactor.drops_secrets and new is not value):
-                changed[_free(new_key, changed)] = new
-        return mapping if changed is None else changed
+            result[_free(self.visit(key, _names.PLAIN, depth + 1), result)] = new
+        return result
 
     def _secret(self, key: object, value: object) -> object:
         if value is None or isinstance(value, bool) or value == "":
@@ -180,7 +219,7 @@ class _Walk:
         return self._redactor.secret(value)
 
     def _number(self, value: float, verdict: str) -> object:
-        if isinstance(value, bool) or (-_SMALL < value < _SMALL and not self._redactor.looks_at_numbers):
+        if -_SMALL < value < _SMALL and not self._redactor.looks_at_numbers:
             return value
         if isinstance(value, float):
             if not value.is_integer() or abs(value) >= 1e19:
@@ -205,7 +244,7 @@ class _Walk:
         if isinstance(names, tuple) and len(names) == len(value):
             new = tuple(
                 self._secret(name, item)
-                if (said := self._redactor.verdict(name)) is _names.SECRET
+                if (said := self._redactor.verdict(name)) is _SECRET
                 else self.visit(item, said, depth + 1)
                 for name, item in zip(names, value, strict=True)
             )
@@ -232,7 +271,7 @@ class _Walk:
         """A name and a value, as lists of headers hold them."""
         name, value = pair
         verdict = self._redactor.verdict(name)
-        if verdict is _names.SECRET and isinstance(value, (str, bytes)):
+        if verdict is _SECRET and isinstance(value, (str, bytes)):
             secret = self._secret(name, value)
             if secret is value:
                 return pair
@@ -245,7 +284,7 @@ class _Walk:
         for name in names:
             old = getattr(value, name, None)
             verdict = self._redactor.verdict(name)
-            new = self._secret(name, old) if verdict is _names.SECRET else self.visit(old, verdict, depth + 1)
+            new = self._secret(name, old) if verdict is _SECRET else self.visit(old, verdict, depth + 1)
             if new is not old:
                 changes[name] = new
         if not changes:
