@@ -42,6 +42,8 @@ _WRITTEN: Mapping[str, frozenset[str]] = {
 
 _NONE: Fields = MappingProxyType({})
 
+_IS_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the import
+
 #: The field that holds arguments which do not fit their message.
 _UNUSED_ARGUMENTS = "format_args"
 
@@ -76,6 +78,8 @@ class Outlet(NamedTuple):
         named = method not in {"log", "_log"} and hasattr(self.bound, method)
         speak = getattr(self.bound, method if named else method_of(level))
         keywords = self._named(fields)
+        if keywords.get("exc_info") is True and _is_coroutine(speak):  # another thread would not find it
+            keywords["exc_info"] = sys.exc_info()
         try:
             return speak(event, *args, **keywords)
         except Exception as error:
@@ -277,6 +281,11 @@ def _written(processor: Any, fields: Fields) -> Iterator[str]:
         yield "exception"
     elif kind == "StackInfoRenderer" and fields.get("stack_info"):
         yield "stack"
+
+
+def _is_coroutine(method: object) -> bool:
+    code = getattr(method, "__code__", None)
+    return code is not None and bool(code.co_flags & _IS_COROUTINE)
 
 
 def _formatted(event: object, args: tuple[object, ...]) -> str | None:

@@ -342,8 +342,10 @@ def redacted_controls(keywords: Mapping[str, Any], pipeline: _pipeline.Pipeline)
 
 def redacted_exception(exc_info: Any, pipeline: _pipeline.Pipeline) -> Any:
     """Return ``exc_info`` whose exception, causes included, holds no secret: itself, or one with a copy."""
-    if not exc_info or exc_info[1] is None:
-        return exc_info
+    if not isinstance(exc_info, tuple) or len(exc_info) != 3 or exc_info[1] is None:
+        return pipeline.value(exc_info) if exc_info else exc_info
+    if not isinstance(exc_info[1], BaseException):  # what stdlib would fail on, and a structlog processor may take
+        return pipeline.value(exc_info)
     clean = _standin.of(exc_info[1], pipeline)
     if clean is exc_info[1]:
         return exc_info

@@ -262,7 +262,10 @@ class UniversalFrameworkLogger(logging.Logger):
     def getChild(self, suffix: str) -> UniversalFrameworkLogger:
         """Return this logger, its component and fields, on the node `suffix` below its own."""
         name = self._node_name
-        return self._view(self._fields, name=suffix if name == _ROOT else f"{name}.{suffix}")
+        child = self._view(self._fields, name=suffix if name == _ROOT else f"{name}.{suffix}")
+        self._find_node()
+        child._find_node()  # now both are of the class that they keep
+        return child
 
     def getChildren(self) -> set[logging.Logger]:
         """Return what `getChild` returns, for every node directly below this logger's."""
@@ -527,7 +530,7 @@ class UniversalFrameworkLogger(logging.Logger):
             stock = _tree.is_stock(node, method)
             own = None if stock else _tree.own_method(node, method)
             if own is None:
-                if method == "_log" or node._cache.get(level) or node.isEnabledFor(level):
+                if not node.disabled and (method == "_log" or node._cache.get(level) or node.isEnabledFor(level)):
                     audited = trail or level >= pipeline.audit_from
                     if pipeline.sample is None or audited or pipeline.sample(level, str(msg)):
                         line = b""
