@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -348,3 +349,66 @@ def test_stderr_is_a_sink_like_any_other(sink, capfd, monkeypatch) -> None:
     one.write(b"to stderr\n")
     assert one.flush(10)
     assert "to stderr" in capfd.readouterr().err
+
+
+def test_a_line_of_a_signal_handler_within_a_direct_write_does_not_wait_for_the_next(tmp_path, sink) -> None:
+    class Interrupted(Failing):
+        def write(self, lines, patience=0.1):
+            if lines[0] == b"outer\n":
+                one.write(b"inner\n")
+            return super().write(lines, patience)
+
+    one = sink(Interrupted(tmp_path / "app.log"), direct=True)
+    one.write(b"outer\n")
+    assert sorted((tmp_path / "app.log").read_bytes().splitlines()) == [b"inner", b"outer"]
+
+
+@pytest.mark.needs("strace")
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EINTR", "EAGAIN", "EBADF"])
+def test_an_error_of_any_write_costs_no_line(program, tmp_path, error) -> None:
+    (tmp_path / "app.log").touch()
+    ended = program(
+        """
+        sink = queued()
+        for number in range(300):
+            sink.write(b"%d\\n" % number)
+            if number % 10 == 0:
+                assert sink.flush(20) or sink.flush(20)
+        assert sink.flush(20)
+        print(sink.stats().last_error)
+        """,
+        through=[
+            "strace",
+            "-f",
+            "-o",
+            os.devnull,
+            "-P",
+            str(tmp_path / "app.log"),
+            "-e",
+            f"inject=write:error={error}:when=3+4",
+        ],
+    )
+    assert (b"None" in ended.out) is (error in {"EINTR", "EAGAIN"})
+    assert ended.lines == [b"%d\n" % number for number in range(300)]
+
+
+def test_a_disk_without_room_keeps_lines_until_somebody_makes_some(tmp_path, sink, capfd) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False).returncode:
+        pytest.skip("no disk can be mounted here; see the tests with RLIMIT_FSIZE")
+    try:
+        (folder / "filler").write_bytes(b"x" * 40960)
+        one = sink(folder / "app.log")
+        sent = [b"%05d %s\n" % (number, b"x" * 94) for number in range(500)]
+        for line in sent:
+            one.write(line)
+        assert one.flush(0.5) is False
+        assert "No space left" in one.stats().last_error
+        (folder / "filler").unlink()
+        assert one.flush(20) is True
+        one.close()
+        assert (folder / "app.log").read_bytes() == b"".join(sent)
+        assert one.stats().lost == 0
+    finally:
+        subprocess.run(["umount", folder], check=True)
