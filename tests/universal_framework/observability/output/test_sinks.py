@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -50,11 +51,12 @@ def test_a_direct_line_is_there_when_write_returns(tmp_path, sink) -> None:
 @BOTH
 def test_a_signal_handler_may_log(tmp_path, sink, direct) -> None:
     one = sink(tmp_path / "app.log", direct=direct)
-    handled = []
+    handled, numbers = [], itertools.count()
 
     def handler(number: int, frame: object) -> None:
-        handled.append(number)
-        one.write(b"signal %d\n" % len(handled))
+        mine = next(numbers)  # one handler may interrupt another
+        handled.append(mine)
+        one.write(b"signal %d\n" % mine)
 
     before = signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
@@ -68,7 +70,7 @@ def test_a_signal_handler_may_log(tmp_path, sink, direct) -> None:
         signal.signal(signal.SIGALRM, before)
     assert one.flush(30)
     lines = (tmp_path / "app.log").read_bytes().splitlines()
-    signals = [b"signal %d" % number for number in range(1, len(handled) + 1)]  # one handler may interrupt another
+    signals = [b"signal %d" % number for number in range(len(handled))]
     assert sorted(line for line in lines if line.startswith(b"signal")) == sorted(signals)
     assert [line for line in lines if line.startswith(b"main")] == [b"main %d" % n for n in range(count)]
 
@@ -83,6 +85,17 @@ def test_the_writer_sleeps_while_there_is_nothing(tmp_path, sink) -> None:
     assert one._asleep
     one.write(b"y\n")
     assert one.flush(10)
+
+
+def test_a_line_that_comes_while_the_writer_falls_asleep_keeps_it_awake(tmp_path, sink) -> None:
+    one = sink(tmp_path / "app.log")
+    one._queue.append(b"x\n")  # a caller that has appended, and has not asked yet whether the writer sleeps
+    asleep = threading.Thread(target=one._sleep_until_woken)
+    asleep.start()
+    asleep.join(10)
+    woke = not asleep.is_alive()
+    one._signal.put(None)
+    assert woke
 
 
 # -- a reader that does not keep up -------------------------------------------------------------------------------
