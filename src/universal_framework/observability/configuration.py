@@ -207,6 +207,10 @@ class _Stack:
             self._entries.clear()
             self._bring_back()
 
+    def after_fork_in_child(self) -> None:
+        """Forget that another thread, which the child does not have, was changing something."""
+        self._changing = threading.RLock()
+
     def _reusable_audit(self, config: LoggingConfig) -> Any:
         """Return the open trail if `config` asks for the very same one."""
         if self._live is None or self._live.audit is None:
@@ -275,6 +279,9 @@ class _Stack:
 
 
 _STACK: Final = _Stack()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_STACK.after_fork_in_child)
 
 
 # -- opening ----------------------------------------------------------------------------------------------------

@@ -101,6 +101,18 @@ def test_handlers_of_others_stay(configure) -> None:
     assert "both" in stream.getvalue()
 
 
+def test_a_new_handler_stands_where_the_old_one_stood(configure) -> None:
+    configure()
+    theirs = logging.NullHandler()
+    logging.getLogger().addHandler(theirs)
+    before = logging.getLogger().handlers[:]
+    (old,) = _ours()
+    configure()
+    (new,) = _ours()
+    assert logging.getLogger().handlers == [new if one is old else one for one in before]
+    logging.getLogger().removeHandler(theirs)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
