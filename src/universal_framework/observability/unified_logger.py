@@ -483,13 +483,14 @@ class UniversalFrameworkLogger(logging.Logger):
             and _watched[method](_stdlib) == _untouched[method]
             and len(node.__dict__) == _bare
             and not node.filters
+            and not node.disabled
             and logging._logRecordFactory is _record_factory  # type: ignore[attr-defined]
             and pipeline.is_simple
             and msg is not _UNSET
             and level.__class__ is int
         ):
             try:
-                if self._levels.get(level) or node.isEnabledFor(level):
+                if self._levels.get(level) or method == "_log" or node.isEnabledFor(level):
                     _delivery.deliver(self, node, now, level, msg, args, keywords, pipeline)
                     if not now & (SAMPLED - 1) and pipeline.cost.add(time_ns() - now):
                         _losses.slow(self._component, msg, pipeline.cost.told())
