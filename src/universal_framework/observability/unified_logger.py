@@ -135,7 +135,7 @@ class UniversalFrameworkLogger(logging.Logger):
         plain = _tree.is_bare(node)
         keep = object.__setattr__
         # A class of the application's own may decide on levels as it likes, and have methods that we know nothing of.
-        keep(self, "_levels", vars(node)["_cache"] if plain and self._via != "structlog" else _NO_LEVELS)
+        keep(self, "_levels", node._cache if plain and self._via != "structlog" else _NO_LEVELS)
         keep(self, "__class__", (_public if plain else _forwarding)(type(self)))
         keep(self, "_at", node)
         return node
@@ -483,13 +483,14 @@ class UniversalFrameworkLogger(logging.Logger):
             and _watched[method](_stdlib) == _untouched[method]
             and len(node.__dict__) == _bare
             and not node.filters
+            and not node.disabled
             and logging._logRecordFactory is _record_factory  # type: ignore[attr-defined]
             and pipeline.is_simple
             and msg is not _UNSET
             and level.__class__ is int
         ):
             try:
-                if not node.disabled and (self._levels.get(level) or node.isEnabledFor(level)):
+                if self._levels.get(level) or method == "_log" or node.isEnabledFor(level):
                     _delivery.deliver(self, node, now, level, msg, args, keywords, pipeline)
                     if not now & (SAMPLED - 1) and pipeline.cost.add(time_ns() - now):
                         _losses.slow(self._component, msg, pipeline.cost.told())
@@ -530,7 +531,7 @@ class UniversalFrameworkLogger(logging.Logger):
             stock = _tree.is_stock(node, method)
             own = None if stock else _tree.own_method(node, method)
             if own is None:
-                if not node.disabled and (method == "_log" or node.isEnabledFor(level)):
+                if not node.disabled and (method == "_log" or node._cache.get(level) or node.isEnabledFor(level)):
                     audited = trail or level >= pipeline.audit_from
                     if pipeline.sample is None or audited or pipeline.sample(level, str(msg)):
                         line = b""

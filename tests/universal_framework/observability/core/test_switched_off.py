@@ -18,6 +18,14 @@ def test_a_node_that_was_used_can_be_disabled_and_enabled_again(tree) -> None:
     assert tree.messages == ["before", "after"]
 
 
+def test_the_method_below_the_level_methods_does_not_ask_for_the_level(tree) -> None:
+    logger = tree.logger()
+    logger.setLevel(logging.ERROR)
+    logger.info("too low")
+    logger._log(logging.INFO, "asked for before", ())
+    assert tree.messages == ["asked for before"]
+
+
 def test_a_configuration_that_disables_loggers_disables_used_ones(tree) -> None:
     logger = tree.logger()
     logger.info("before")
