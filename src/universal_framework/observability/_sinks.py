@@ -450,8 +450,8 @@ class QueuedSink(_Sink):
         """
         if not (self._running or self._queue or self._held):
             return True
-        if self._direct:
-            return self._drain(timeout)
+        if self._direct:  # the end: a writer that is stuck for good must not hold the process
+            return self._drain(CLOSE_SECONDS if timeout is None else timeout)
         if self._writer == get_ident():
             return False
         answer: queue.SimpleQueue[bool] = queue.SimpleQueue()

@@ -221,7 +221,7 @@ def test_a_configuration_that_cannot_be_brought_back_is_said_and_the_one_before_
     third.close()
     house.info("the first again")
     assert _names(events("first.log")) == ["the first again"]
-    assert any("cannot be brought back" in line for line in (tmp_path / "third.log").read_text().splitlines())
+    assert any("configuration_not_restored" in line for line in (tmp_path / "third.log").read_text().splitlines())
     second.close()
     first.close()
 
