@@ -480,10 +480,9 @@ def threads(scale: Scale) -> list[Claim]:
     return [
         Claim("p99 of a call, four threads, to structlog's fast path", against(_FAST, "p99"), 0.2),
         Claim("p99 of a call, four threads, to stdlib's QueueHandler", against(_QUEUED, "p99")),
-        Claim("p99.9 of a call, four threads (the plan: < 5 ms)", statistics.median(mine["p99.9"]) / 1e6, 5, 0.5, "ms"),
-        Claim(
-            "slowest call of all, four threads, median round", statistics.median(mine["max"]) / 1e6, None, None, "ms"
-        ),
+        Claim("p99.9 of a call, four threads, to structlog's fast path", against(_FAST, "p99.9")),
+        Claim("p99.9 of a call, four threads (the plan: < 5 ms)", _milliseconds(mine["p99.9"]), 5, 0.5, "ms"),
+        Claim("slowest call of a round, four threads, median of the rounds", _milliseconds(mine["max"]), unit="ms"),
     ]
 
 
@@ -550,9 +549,8 @@ def main() -> None:
         print_claims(found)
         claims += found
     missed = [claim.text for claim in claims if claim.verdict == "NOT MET"]
-    print(
-        f"\n{len(claims) - len(missed)} of {len(claims)} rows hold" + (f"; not: {'; '.join(missed)}" if missed else "")
-    )
+    floors = sum(claim.floor is not None for claim in claims)
+    print(f"\n{floors - len(missed)} of {floors} floors hold" + "".join(f"\n  not met: {text}" for text in missed))
 
 
 if __name__ == "__main__":
