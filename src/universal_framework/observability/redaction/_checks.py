@@ -8,7 +8,7 @@ from __future__ import annotations
 #: Each digit doubled and its digits added up, for Luhn's sum (ISO/IEC 7812-1, annex B).
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _ZERO = ord("0")
-_NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 
 #: Card families by the first digits: (prefix low, prefix high, lengths). ISO/IEC 7812; the families' own ranges
 #: as listed at https://en.wikipedia.org/wiki/Payment_card_number#Issuer_identification_number_(IIN).
@@ -61,7 +61,7 @@ _NONE: frozenset[int] = frozenset()
 
 def digits_of(text: str) -> str:
     """Return the digits of `text`, an ASCII text."""
-    return text.encode("latin-1", "replace").translate(None, _NO_DIGITS).decode("latin-1")
+    return text.encode("latin-1", "replace").translate(None, NO_DIGITS).decode("latin-1")
 
 
 def luhn(digits: str) -> bool:

@@ -39,8 +39,12 @@ _WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 _SHORTEST_IBAN = 15
 #: Thirteen digits and a separator.
 _SHORTEST_GROUPED_CARD = 14
+#: Digits that these have at least, and joints that addresses and dashed numbers have.
+_FEWEST_OF_CARD, _FEWEST_OF_SSN, _FEWEST_OF_PHONE = 12, 9, 7
+_DOTS, _COLONS, _DASHES = 3, 2, 2
 
 _Span = tuple[str, int, int]
+_start_of = itemgetter(1)
 Judge = Callable[[str], bool]
 
 
@@ -56,14 +60,20 @@ class Finder:
     """The detectors that a policy asks for."""
 
     def __init__(self, policy: Policy, is_secret: Judge) -> None:
-        self._wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
-        self._ip = policy.ip if "IP_ADDRESS" in self._wanted else IpScope.OFF
-        self._detectors = tuple(one for one in policy.detectors if one.name in self._wanted)
+        wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
+        self._wanted = wanted
+        self._cards, self._ssns, self._phones = (
+            name in wanted for name in ("CREDIT_CARD", "US_SSN", "PHONE_NUMBER")
+        )
+        self._ip = policy.ip if "IP_ADDRESS" in wanted else IpScope.OFF
+        self._detectors = tuple(one for one in policy.detectors if one.name in wanted)
         self._is_secret = is_secret
         self._says_secret = _gate.speaker((*_names.stems(), *map(_names.joined, policy.keys)))
 
     def find(self, text: str, key: str) -> list[_Span]:
         """Return type, start and end of what is found in `text`; `key` is the verdict on the value's name."""
+        if text.isascii() and "\\" not in text:
+            return _resolved(self._in(text, key))
         folded = _fold.fold(text)
         found = self._in(folded, key)
         if folded is not text:
@@ -78,15 +88,40 @@ class Finder:
         found: list[_Span] = []
         for detector in self._detectors:
             _custom(detector, text, found)
-        flat = text.encode("latin-1", "replace").translate(_gate.FLAT, _gate.JOINTS).decode("latin-1")
+        raw = text.encode("latin-1", "replace")
+        classes = raw.translate(_gate.FLAT, _gate.JOINTS)
+        if classes.isdigit():
+            self._in_number(text, key, raw, len(classes), found)
+        else:
+            self._in_words(text, key, raw, classes.decode("latin-1"), found)
+        return found
+
+    def _in_number(self, text: str, key: str, raw: bytes, digits: int, found: list[_Span]) -> None:
+        """Look through a text of digits and their joints only, `digits` of them."""
+        if digits >= _FEWEST_OF_CARD and self._cards:
+            _cards(text, key, found)
+        dots = text.count(".")
+        if dots >= _DOTS and self._ip is not IpScope.OFF:
+            self._addresses(text, dots, 0, found)
+        if digits < _FEWEST_OF_PHONE or (found and found[-1][2] - found[-1][1] == len(text)):
+            return
+        if digits >= _FEWEST_OF_SSN and self._ssns and text.count("-") >= _DASHES:
+            _dashed_ssns(text, found)
+        if self._phones and not (found and _tell_all_digits(found, raw)):
+            _phones.find(text, key, found)
+
+    def _in_words(self, text: str, key: str, raw: bytes, flat: str, found: list[_Span]) -> None:
+        """Look through any text; `flat` is its characters' classes, joints left out."""
         length = len(text)
         wanted = self._wanted
-        if "000000000000" in flat and "CREDIT_CARD" in wanted:
+        if "000000000000" in flat and self._cards:
             _cards(text, key, found)
-        if self._ip is not IpScope.OFF and (text.count(".") >= 3 or text.count(":") >= 2):
-            self._addresses(text, found)
+        if self._ip is not IpScope.OFF:
+            dots, colons = text.count("."), text.count(":")
+            if dots >= _DOTS or colons >= _COLONS:
+                self._addresses(text, dots, colons, found)
         if found and found[-1][2] - found[-1][1] == length:
-            return found
+            return
         rare = "\x01" in flat
         if rare and ("@" in text or "%40" in text):
             if "://" in text and "URL_CREDENTIALS" in wanted:
@@ -101,39 +136,57 @@ class Finder:
             if "-----BEGIN" in text and "PRIVATE_KEY" in wanted:
                 _private_keys(text, found)
             if "API_TOKEN" in wanted:
-                _tokens_in(text, found)
+                _tokens_in(text, raw, found)
         digits = "0000000" in flat
         if length >= _SHORTEST_IBAN and (digits or "AA00" in flat) and "IBAN_CODE" in wanted:
-            _ibans(text, found)
+            _ibans(text, raw, found)
         if digits:
-            if "000000000" in flat and "US_SSN" in wanted:
+            if "000000000" in flat and self._ssns:
                 _ssns(text, found)
-            if "PHONE_NUMBER" in wanted:
-                found.extend([("PHONE_NUMBER", *span) for span in _phones.find(text, key, found)])
+            if self._phones and not (found and _tell_all_digits(found, raw)):
+                _phones.find(text, key, found)
         if (
             ("=" in text or ":" in text or "--" in text or (rare and (">" in text or "%3" in text)))
             and "SECRET" in wanted
             and self._says_secret(text)
         ):
             found.extend([("SECRET", *span) for span in _assignments.find(text, self._is_secret)])
-        return found
 
-    def _addresses(self, text: str, found: list[_Span]) -> None:
+    def _addresses(self, text: str, dots: int, colons: int, found: list[_Span]) -> None:
         local_too = self._ip is IpScope.ALL
-        if text.count(".") >= 3:
+        judged: dict[str, bool] = {}
+        if dots >= _DOTS:
             looks = 0
             for match in _patterns.IPV4.finditer(text):
-                if _checks.is_ipv4(match.group(), local_too=local_too):
+                candidate = match.group()
+                good = judged.get(candidate)
+                if good is None:
+                    good = judged[candidate] = _checks.is_ipv4(candidate, local_too=local_too)
+                if good:
                     start, end = match.span()
                     if start and looks < _MOST_LOOKS:
                         looks += 1
                         if _patterns.VERSION_BEFORE.search(text, max(0, start - 24), start):
                             continue
                     found.append(("IP_ADDRESS", start, end))
-        if text.count(":") >= 2:
+        if colons >= _COLONS:
             for match in _patterns.IPV6.finditer(text):
-                if _checks.is_ipv6(match.group(), local_too=local_too):
-                    found.append(("IP_ADDRESS", *match.span()))  # noqa: PERF401 - there are few
+                candidate = match.group()
+                good = judged.get(candidate)
+                if good is None:
+                    good = judged[candidate] = _checks.is_ipv6(candidate, local_too=local_too)
+                if good:
+                    found.append(("IP_ADDRESS", *match.span()))
+
+
+def _tell_all_digits(found: list[_Span], raw: bytes) -> bool:
+    """Say whether no number but those found can begin: all digits are theirs, and no sign or bracket precedes them."""
+    rest = bytearray(raw)
+    for _, start, end in found:
+        if start and raw[start - 1] in b"+(":
+            return False
+        rest[start:end] = b"?" * (end - start)
+    return not rest.translate(None, _checks.NO_DIGITS)
 
 
 def _all_names(policy: Policy) -> Iterator[str]:
@@ -146,7 +199,7 @@ def _resolved(found: list[_Span]) -> list[_Span]:
     """Return the spans in order; of those that overlap, one over all of them, of the longest one's type."""
     if len(found) < 2:
         return found
-    order = sorted(found, key=itemgetter(1))  # is stable: earlier families win
+    order = sorted(found, key=_start_of)  # is stable: earlier families win
     result = [order[0]]
     longest = order[0][2] - order[0][1]
     for new in order[1:]:
@@ -229,10 +282,15 @@ def _is_bearer(value: str) -> bool:
     return any(char in "0123456789._~+/=" for char in value) or not (value.islower() or value.istitle())
 
 
-def _tokens_in(text: str, found: list[_Span]) -> None:
-    runs = _tokens.runs(text)
-    for run in runs:
-        for match in _tokens.prefixed().finditer(text, *run):
+def _tokens_in(text: str, raw: bytes, found: list[_Span]) -> None:
+    runs = _tokens.runs(raw)
+    for start, end in runs:
+        if text[start:end].isalnum():  # one word: a token begins where the word does
+            match = _tokens.prefixed().match(text, start, end)
+            if match is not None:
+                found.append(("API_TOKEN", start, match.end()))
+            continue
+        for match in _tokens.prefixed().finditer(text, start, end):
             found.append(("API_TOKEN", *match.span()))  # noqa: PERF401 - there are few
     if not runs:
         return
@@ -249,8 +307,8 @@ def _tokens_in(text: str, found: list[_Span]) -> None:
         _spans("API_TOKEN", _tokens.MAXMIND, text, found)
 
 
-def _ibans(text: str, found: list[_Span]) -> None:
-    if "AA00" not in text.encode("latin-1", "replace").translate(_LETTERS_AND_DIGITS).decode("latin-1"):
+def _ibans(text: str, raw: bytes, found: list[_Span]) -> None:
+    if "AA00" not in raw.translate(_LETTERS_AND_DIGITS).decode("latin-1"):
         return
     lengths = _checks.IBAN_LENGTHS
     looks = 0
@@ -288,18 +346,25 @@ def _end_of_iban(text: str, start: int, length: int) -> int:
 
 
 def _cards(text: str, key: str, found: list[_Span]) -> None:
+    judged: dict[str, int] = {}
     for match in _patterns.CARD.finditer(text):
         candidate = match.group()
-        while True:
-            if _checks.is_card(_checks.digits_of(candidate)):
-                if len(candidate) <= _LONGEST_ARTICLE and _is_article(text, match.start(), key):
-                    break
-                found.append(("CREDIT_CARD", match.start(), match.start() + len(candidate)))
-                break
-            shorter = candidate.rstrip("0123456789").rstrip(" .-")  # the last group may be a security code
-            if len(shorter) < _SHORTEST_GROUPED_CARD:
-                break
-            candidate = shorter
+        length = judged.get(candidate)
+        if length is None:
+            length = judged[candidate] = _length_of_card(candidate)
+        if length:
+            start = match.start()
+            if length > _LONGEST_ARTICLE or not _is_article(text, start, key):
+                found.append(("CREDIT_CARD", start, start + length))
+
+
+def _length_of_card(candidate: str) -> int:
+    """Return how many characters of `candidate` are a card; 0 if it is none. A last group may be a security code."""
+    while not _checks.is_card(_checks.digits_of(candidate)):
+        candidate = candidate.rstrip("0123456789").rstrip(" .-")
+        if len(candidate) < _SHORTEST_GROUPED_CARD:
+            return 0
+    return len(candidate)
 
 
 def _is_article(text: str, start: int, key: str) -> bool:
@@ -308,12 +373,16 @@ def _is_article(text: str, start: int, key: str) -> bool:
     return key == _names.IDENTIFIER if before is None else _phones.is_identifier(before.group(1))
 
 
+def _dashed_ssns(text: str, found: list[_Span]) -> None:
+    for match in _patterns.SSN_DASHED.finditer(text):
+        if _checks.is_ssn(match.group().replace("-", "")):
+            found.append(("US_SSN", *match.span()))  # noqa: PERF401 - there are few
+
+
 def _ssns(text: str, found: list[_Span]) -> None:
-    if _patterns.SSN_CONTEXT.search(text) is None:
-        if "-" in text:
-            for match in _patterns.SSN_DASHED.finditer(text):
-                if _checks.is_ssn(match.group().replace("-", "")):
-                    found.append(("US_SSN", *match.span()))  # noqa: PERF401 - there are few
+    if not _says_ssn(text):
+        if text.count("-") >= _DASHES:
+            _dashed_ssns(text, found)
         return
     looks = 0
     for match in _patterns.SSN.finditer(text):
@@ -324,3 +393,11 @@ def _ssns(text: str, found: list[_Span]) -> None:
                 continue
         if _checks.is_ssn(_checks.digits_of(match.group())):
             found.append(("US_SSN", *match.span()))
+
+
+def _says_ssn(text: str) -> bool:
+    if text.isascii():
+        lower = text.lower()
+        if "ss" not in lower and "social" not in lower:
+            return False
+    return _patterns.SSN_CONTEXT.search(text) is not None
