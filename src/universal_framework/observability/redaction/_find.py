@@ -375,7 +375,7 @@ def _is_article(text: str, start: int, key: str) -> bool:
 
 def _dashed_ssns(text: str, found: list[_Span]) -> None:
     for match in _patterns.SSN_DASHED.finditer(text):
-        if _checks.is_ssn(match.group().replace("-", "")):
+        if _checks.is_ssn(_checks.digits_of(match.group())):
             found.append(("US_SSN", *match.span()))  # noqa: PERF401 - there are few
 
 

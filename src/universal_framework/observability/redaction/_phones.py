@@ -165,7 +165,7 @@ def _says_telephone(text: str) -> bool:
 def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
     kind = match.lastgroup
     candidate = match.group()
-    digits = _checks.digits_of(_without_extension(candidate))
+    digits = _checks.digits_of(_without_extension(candidate)).decode()
     count = len(digits)
     if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
