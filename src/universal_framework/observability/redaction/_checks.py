@@ -65,18 +65,16 @@ def digits_of(text: str) -> bytes:
     return text.encode("latin-1", "replace").translate(None, NO_DIGITS)
 
 
-def luhn(digits: bytes) -> bool:
-    """Say whether the check digit of `digits` is right (ISO/IEC 7812-1)."""
-    return (sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - _ZERO * len(digits)) % 10 == 0
-
-
 def is_card(digits: bytes) -> bool:
     """Say whether `digits` is a payment card number: family, length, check digit."""
     if len(digits) == 15 and b"1380" <= digits[:4] <= b"1407":
         return False  # identifiers of threads (0x7e... to 0x7fff...), far more often than UATP cards
     if not _lengths:
         _lengths.update(_lengths_by_prefix())
-    return len(digits) in _lengths.get(digits[:4], _NONE) and luhn(digits)
+    if len(digits) not in _lengths.get(digits[:4], _NONE):
+        return False
+    # Luhn's sum, ISO/IEC 7812-1
+    return (sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - _ZERO * len(digits)) % 10 == 0
 
 
 def is_ssn(digits: bytes) -> bool:

@@ -29,6 +29,7 @@ _UNITS = frozenset({"service", "socket", "target", "timer", "mount", "automount"
 #: ... files with a scale (``logo@2x.png``), and versions (``package@v1.2.3-beta.rc``).
 _NO_DOMAIN = re.compile(r"\d+x\.\w+$|[vV]?\d+\.\d")
 _GIT_USERS = frozenset({"git", "hg", "svn"})
+_SHORTER_THAN_MOST = 4
 
 #: So often in one text the words before a candidate are looked at; beyond, candidates are not given the benefit of
 #: their words: what costs time without end must not, and must not leak either.
@@ -72,29 +73,23 @@ class Finder:
 
     def find(self, text: str, key: str) -> list[_Span]:
         """Return type, start and end of what is found in `text`; `key` is the verdict on the value's name."""
-        if text.isascii() and "\\" not in text:
-            return _resolved(self._in(text, key))
-        folded = _fold.fold(text)
-        found = self._in(folded, key)
+        folded = text if text.isascii() and "\\" not in text else _fold.fold(text)
+        found: list[_Span] = []
+        for detector in self._detectors:
+            _custom(detector, folded, found)
+        raw = folded.encode("latin-1", "replace")
+        classes = raw.translate(_gate.FLAT, _gate.JOINTS)
+        if classes.isdigit():
+            self._in_number(folded, key, raw, len(classes), found)
+        else:
+            self._in_words(folded, key, raw, classes.decode("latin-1"), found)
         if folded is not text:
             if found:
                 origin = _fold.origins(text)
                 found = [(entity, origin[start], origin[end]) for entity, start, end in found]
             for detector in self._detectors:
                 _custom(detector, text, found)
-        return _resolved(found)
-
-    def _in(self, text: str, key: str) -> list[_Span]:
-        found: list[_Span] = []
-        for detector in self._detectors:
-            _custom(detector, text, found)
-        raw = text.encode("latin-1", "replace")
-        classes = raw.translate(_gate.FLAT, _gate.JOINTS)
-        if classes.isdigit():
-            self._in_number(text, key, raw, len(classes), found)
-        else:
-            self._in_words(text, key, raw, classes.decode("latin-1"), found)
-        return found
+        return found if len(found) < 2 else _resolved(found)
 
     def _in_number(self, text: str, key: str, raw: bytes, digits: int, found: list[_Span]) -> None:
         """Look through a text of digits and their joints only, `digits` of them."""
@@ -106,9 +101,9 @@ class Finder:
         if digits < _FEWEST_OF_PHONE or (found and found[-1][2] - found[-1][1] == len(text)):
             return
         if digits >= _FEWEST_OF_SSN and self._ssns and text.count("-") >= _DASHES:
-            _dashed_ssns(text, found)
+            _ssns(text, found)
         if self._phones and not (found and _tell_all_digits(found, raw)):
-            _phones.find(text, key, found)
+            _phones.find(text, key, found, _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG)
 
     def _in_words(self, text: str, key: str, raw: bytes, flat: str, found: list[_Span]) -> None:
         """Look through any text; `flat` is its characters' classes, joints left out."""
@@ -144,7 +139,7 @@ class Finder:
             if "000000000" in flat and self._ssns:
                 _ssns(text, found)
             if self._phones and not (found and _tell_all_digits(found, raw)):
-                _phones.find(text, key, found)
+                _phones.find(text, key, found, _phones.shapes(text, key))
         if (
             ("=" in text or ":" in text or "--" in text or (rare and (">" in text or "%3" in text)))
             and "SECRET" in wanted
@@ -197,8 +192,6 @@ def _all_names(policy: Policy) -> Iterator[str]:
 
 def _resolved(found: list[_Span]) -> list[_Span]:
     """Return the spans in order; of those that overlap, one over all of them, of the longest one's type."""
-    if len(found) < 2:
-        return found
     order = sorted(found, key=_start_of)  # is stable: earlier families win
     result = [order[0]]
     longest = order[0][2] - order[0][1]
@@ -249,14 +242,26 @@ def _private_keys(text: str, found: list[_Span]) -> None:
 
 
 def _emails(text: str, found: list[_Span]) -> None:
-    for match in _patterns.EMAIL.finditer(text):
-        address = match.group()
-        local, _, domain = address.replace("%40", "@").partition("@")
-        if local.lower() in _GIT_USERS or domain.rpartition(".")[2].lower() in _UNITS:
+    position = 0
+    while (at := _at_sign(text, position)) >= 0:
+        match = _patterns.EMAIL.search(text, max(position, at - _patterns.LONGEST_LOCAL))
+        if match is None:
+            return
+        position = match.end()
+        local, _, domain = match.group().replace("%40", "@").partition("@")
+        if len(local) < _SHORTER_THAN_MOST and local.lower() in _GIT_USERS:
+            continue
+        if domain.rpartition(".")[2].lower() in _UNITS:
             continue
         if (domain[0].isdigit() or domain[0] in "vV") and _NO_DOMAIN.match(domain):
             continue
-        found.append(("EMAIL_ADDRESS", *match.span()))
+        found.append(("EMAIL_ADDRESS", match.start(), position))
+
+
+def _at_sign(text: str, position: int) -> int:
+    """Return where the next ``@`` or ``%40`` is, or -1."""
+    at, encoded = text.find("@", position), text.find("%40", position)
+    return at if encoded < 0 or 0 <= at < encoded else encoded
 
 
 def _authorizations(text: str, found: list[_Span]) -> None:
@@ -284,18 +289,26 @@ def _is_bearer(value: str) -> bool:
 
 def _tokens_in(text: str, raw: bytes, found: list[_Span]) -> None:
     runs = _tokens.runs(raw)
+    if not runs:
+        return
+    jointed = False
     for start, end in runs:
         if text[start:end].isalnum():  # one word: a token begins where the word does
             match = _tokens.prefixed().match(text, start, end)
             if match is not None:
                 found.append(("API_TOKEN", start, match.end()))
             continue
+        jointed = True
         for match in _tokens.prefixed().finditer(text, start, end):
             found.append(("API_TOKEN", *match.span()))  # noqa: PERF401 - there are few
-    if not runs:
-        return
     if ":A" in text:
         _spans("API_TOKEN", _tokens.TELEGRAM, text, found)
+    if jointed:
+        _jointed_tokens(text, found)
+
+
+def _jointed_tokens(text: str, found: list[_Span]) -> None:
+    """Find the tokens that are told by a joint in their middle."""
     if text.count(".") >= 2:
         for match in _tokens.DISCORD.finditer(text):
             token = match.group()
@@ -351,7 +364,8 @@ def _cards(text: str, key: str, found: list[_Span]) -> None:
         candidate = match.group()
         length = judged.get(candidate)
         if length is None:
-            length = judged[candidate] = _length_of_card(candidate)
+            length = len(candidate) if _checks.is_card(_checks.digits_of(candidate)) else _length_of_card(candidate)
+            judged[candidate] = length
         if length:
             start = match.start()
             if length > _LONGEST_ARTICLE or not _is_article(text, start, key):
@@ -359,12 +373,13 @@ def _cards(text: str, key: str, found: list[_Span]) -> None:
 
 
 def _length_of_card(candidate: str) -> int:
-    """Return how many characters of `candidate` are a card; 0 if it is none. A last group may be a security code."""
-    while not _checks.is_card(_checks.digits_of(candidate)):
+    """Return how much of `candidate`, no card itself, is one without its last groups: security codes; or 0."""
+    while True:
         candidate = candidate.rstrip("0123456789").rstrip(" .-")
         if len(candidate) < _SHORTEST_GROUPED_CARD:
             return 0
-    return len(candidate)
+        if _checks.is_card(_checks.digits_of(candidate)):
+            return len(candidate)
 
 
 def _is_article(text: str, start: int, key: str) -> bool:
@@ -373,26 +388,23 @@ def _is_article(text: str, start: int, key: str) -> bool:
     return key == _names.IDENTIFIER if before is None else _phones.is_identifier(before.group(1))
 
 
-def _dashed_ssns(text: str, found: list[_Span]) -> None:
-    for match in _patterns.SSN_DASHED.finditer(text):
-        if _checks.is_ssn(_checks.digits_of(match.group())):
-            found.append(("US_SSN", *match.span()))  # noqa: PERF401 - there are few
-
-
 def _ssns(text: str, found: list[_Span]) -> None:
-    if not _says_ssn(text):
-        if text.count("-") >= _DASHES:
-            _dashed_ssns(text, found)
-        return
+    """Find those with dashes, and those without that *ssn* or *social* precedes."""
+    is_said: bool | None = None
     looks = 0
     for match in _patterns.SSN.finditer(text):
-        start = match.start()
-        if match.group(1) != "-" and looks < _MOST_LOOKS:
-            looks += 1
-            if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
+        start, end = match.span()
+        if text[start + 3] != "-":
+            if is_said is None:
+                is_said = _says_ssn(text)
+            if not is_said:
                 continue
+            if looks < _MOST_LOOKS:
+                looks += 1
+                if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
+                    continue
         if _checks.is_ssn(_checks.digits_of(match.group())):
-            found.append(("US_SSN", *match.span()))
+            found.append(("US_SSN", start, end))
 
 
 def _says_ssn(text: str) -> bool:

@@ -129,13 +129,17 @@ _SHORT_CODES = frozenset(
 _LONG_CODE_STARTS = frozenset("21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
 
 
-def find(text: str, key: str, found: list[tuple[str, int, int]]) -> None:
+def shapes(text: str, key: str) -> re.Pattern[str]:
+    """Return what to look for: weak shapes only where the name or the text says *call* or *fax*."""
+    return PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
+
+
+def find(text: str, key: str, found: list[tuple[str, int, int]], pattern: re.Pattern[str]) -> None:
     """Append the telephone numbers of `text` to `found`, but for those that begin inside a span of it.
 
-    `key` is a verdict of `_names` on the value's name. Weak shapes are looked for only if the text says *call* or
-    *fax* anywhere. After `MOST_LOOKS` candidates the rest is taken for what it looks like.
+    `key` is a verdict of `_names` on the value's name, `pattern` one of `STRONG` and `PHONE`. After `MOST_LOOKS`
+    candidates the rest is taken for what it looks like.
     """
-    pattern = PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
     looks = 0
     taken = sorted([(begin, end) for _, begin, end in found]) if found else ()
     for match in pattern.finditer(text):

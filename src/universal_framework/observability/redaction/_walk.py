@@ -214,6 +214,8 @@ class _Walk:
         return result
 
     def _secret(self, key: object, value: object) -> object:
+        if type(value) is str:
+            return self._redactor.secret(value) if value and not value.startswith("[SECRET") else value
         if value is None or isinstance(value, bool) or value == "":
             return value
         if isinstance(value, (int, float)) and isinstance(key, str) and key.lower() in _SELDOM_SECRET:
