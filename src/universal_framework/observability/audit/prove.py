@@ -114,7 +114,7 @@ def _tree(log: StoredLog, size: int | None) -> tuple[SignedCheckpoint, TileReade
     found = checkpoints[-1] if size is None else next((c for c in checkpoints if c.size == size), None)
     if found is None:
         raise RefusedError(f"{log.directory}: no checkpoint of {size} records was signed, or it was pruned")
-    reader = TileReader(checkpoints[-1].size, log.tile)
+    reader = TileReader(log.hashes)
     return found, reader
 
 

@@ -53,7 +53,7 @@ def test_what_is_not_there_is_refused(closed_log):
 
 def test_with_an_altered_log_nothing_is_proven(closed_log):
     made = closed_log(300)
-    path = made.directory / "tile/0/000"
+    path = made.directory / "tile/0"
     data = path.read_bytes()
     path.write_bytes(data[:32] + bytes(32) + data[64:])
     with pytest.raises(MalformedError):
