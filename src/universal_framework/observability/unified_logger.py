@@ -135,7 +135,7 @@ class UniversalFrameworkLogger(logging.Logger):
         plain = _tree.is_bare(node)
         keep = object.__setattr__
         # A class of the application's own may decide on levels as it likes, and have methods that we know nothing of.
-        keep(self, "_levels", node._cache if plain and self._via != "structlog" else _NO_LEVELS)
+        keep(self, "_levels", vars(node)["_cache"] if plain and self._via != "structlog" else _NO_LEVELS)
         keep(self, "__class__", (_public if plain else _forwarding)(type(self)))
         keep(self, "_at", node)
         return node
@@ -531,7 +531,7 @@ class UniversalFrameworkLogger(logging.Logger):
             stock = _tree.is_stock(node, method)
             own = None if stock else _tree.own_method(node, method)
             if own is None:
-                if not node.disabled and (method == "_log" or node._cache.get(level) or node.isEnabledFor(level)):
+                if not node.disabled and (method == "_log" or node.isEnabledFor(level)):
                     audited = trail or level >= pipeline.audit_from
                     if pipeline.sample is None or audited or pipeline.sample(level, str(msg)):
                         line = b""

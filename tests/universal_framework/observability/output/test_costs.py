@@ -33,7 +33,7 @@ def test_the_first_call_over_the_budget_is_said_and_all_are_counted():
 
 def test_calls_are_timed_under_a_configuration_and_a_slow_one_is_said_once(tmp_path, capsys):
     class Slow(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
+        def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002
             time.sleep(0.002)
 
     logger = UniversalFrameworkLogger("billing", name="app.costs")
