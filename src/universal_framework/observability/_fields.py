@@ -19,6 +19,10 @@ CONTROLS = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
 RECORD_KEYS = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime"}
 
 
+#: The keys that every JSON line keeps for itself.
+RESERVED = frozenset({"timestamp", "level", "component", "logger", "event", "exception", "stack", "caller"})
+
+
 def renamed(fields: Fields, fixed: AbstractSet[str]) -> dict[str, object]:
     """Return `fields`, in order, with each name that is in `fixed` as ``field.<name>``."""
     if fixed.isdisjoint(fields):

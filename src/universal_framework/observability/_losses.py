@@ -6,10 +6,12 @@ In: what was to be reported and, from the running ``except`` clause, why it was 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import sys
 import threading
+import time
 import traceback
 
 from universal_framework.observability import _frames
@@ -20,30 +22,78 @@ _saying = threading.local()
 #: Stack entries shown of an exception; a recursion would show a thousand.
 _SHOWN = 20
 
+#: How often one place in the source is heard of within so many seconds; the rest is counted.
+_OFTEN, _SECONDS = 10, 60.0
+
+#: Places that are kept count of; beyond that all begin anew.
+_PLACES = 1000
+
+#: By place: since when it is counted, how often it was heard of, how often it was not.
+_heard: dict[object, tuple[float, int, int]] = {}
+
+
+def count() -> int:
+    """Return how many events were lost in this process."""
+    return int(repr(_losses)[6:-1]) - 1
+
 
 def say(component: str, event: object, problem: str = "") -> None:
     """Say that `component` lost `event`, because of `problem` or the exception being handled."""
     try:
-        count = next(_losses)
+        number = next(_losses)
         if not logging.raiseExceptions or sys.stderr is None or getattr(_saying, "active", False):
             return
         _saying.active = True  # stderr itself may be a stream that logs
         try:
-            sys.stderr.write(_text(count, component, event, problem))
+            caller = _frames.find_caller(1, with_stack=False)
+            untold = _untold(component, caller, sys.exc_info()[0], problem)
+            if untold is not None:
+                sys.stderr.write(_text(number, component, event, problem, caller, untold))
         finally:
             _saying.active = False
     except Exception:  # noqa: BLE001, S110 - stderr itself is broken: there is nowhere left to say it
         pass
 
 
-def _text(count: int, component: str, event: object, problem: str) -> str:
+def _untold(component: str, caller: _frames.Caller, error: object, problem: str) -> int | None:
+    """Return how many losses at this place were not told of since the last that was; None if this is to be another."""
+    place = (component, caller.path, caller.line, error, problem)
+    now = time.monotonic()
+    since, heard, untold = _heard.get(place, (now, 0, 0))
+    if now - since > _SECONDS:
+        since, heard = now, 0
+    told = heard < _OFTEN
+    if len(_heard) >= _PLACES:
+        _heard.clear()
+    _heard[place] = (since, heard + 1, 0) if told else (since, heard, untold + 1)
+    return untold if told else None
+
+
+def slow(component: str, event: object, costs: object) -> None:
+    """Say once that an operation took longer than the budget."""
+    with contextlib.suppress(Exception):  # stderr itself is broken: there is nowhere left to say it
+        if logging.raiseExceptions and sys.stderr is not None:
+            sys.stderr.write(f"--- Logging is slow in component {component!r}: {_shown(event)}; {costs} ---\n")
+
+
+def _text(number: int, component: str, event: object, problem: str, caller: _frames.Caller, untold: int) -> str:
     why = problem or traceback.format_exc(limit=-_SHOWN).rstrip("\n")
-    caller = _frames.find_caller(1, with_stack=False)
+    more = f" ({untold} more at this place were not told of)" if untold else ""
     return (
-        f"--- Logging error {count} in component {component!r} ---\n{why}\n"
-        f"Event: {_shown(event)}\n"
+        f"--- Logging error {number} in component {component!r}{more} ---\n{_redacted(why)}\n"
+        f"Event: {_redacted(_shown(event))}\n"
         f"Called from: {caller.path}:{caller.line} in {caller.function}\n"
     )
+
+
+def _redacted(text: str) -> str:
+    """Return `text` without secrets: what cannot be logged may hold them all the same."""
+    try:
+        from universal_framework.observability import _pipeline  # it tells us of what it cannot redact
+
+        return _pipeline.current().redactor.exception_text(text)
+    except Exception:  # noqa: BLE001 - a redactor that fails must not let anything through
+        return "<withheld: it could not be redacted>"
 
 
 def _shown(event: object) -> str:

@@ -2,9 +2,9 @@
 
 In: a component name and log calls of either style. Out: events where the application already listens –
 structlog's configured processors, or the standard library's logging tree. A `UniversalFrameworkLogger` is a
-*view*: it owns a component name and bound fields, and nothing else. Level, handlers, filters and the rest
-live on a node of the ordinary logging tree, which the view reads and writes through to, so that
-``dictConfig``, ``caplog``, ``assertLogs`` and error trackers see no difference.
+*view*: it owns a component name and bound fields, and nothing else. Level, handlers, filters and whatever else
+anybody keeps on a logger live on a node of the ordinary logging tree, which the view reads and writes through to, so
+that ``dictConfig``, ``caplog``, ``assertLogs``, ``mock.patch`` and error trackers see no difference.
 
 This module is a leaf: it imports only the standard library and private neighbours, and it never raises into
 the code that logs.
@@ -15,23 +15,41 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from time import time_ns
 from types import MappingProxyType
 from typing import Any, Final
 
-from universal_framework.observability import _bridge, _frames, _losses, _tree
+from universal_framework.observability import _bridge, _delivery, _frames, _losses, _pipeline, _tree
 from universal_framework.observability._bridge import Via
-from universal_framework.observability._fields import CONTROLS, RECORD_KEYS, renamed
+from universal_framework.observability._cost import SAMPLED
+from universal_framework.observability._fields import RECORD_KEYS, renamed
 
 __all__ = ["UniversalFrameworkLogger"]
 
 _EMPTY: Final[Mapping[str, object]] = MappingProxyType({})
 _UNSET: Final = object()
+_NOTHING_KNOWN: Final = _delivery.Known(_pipeline.Pipeline())  # of a pipeline that is never in use
 
 #: What stdlib keeps on a logger: read from the node, written to the node, deleted from the node.
 _NODE_STATE = ("name", "level", "parent", "propagate", "handlers", "filters", "disabled", "_cache")
 
 #: What makes a logger the one it is.
 _FIXED = ("component", "_component", "_node_name", "_via", "_fields")
+
+#: What a logger remembers to be quick; derived, and checked before it is used.
+_KEPT = ("_at", "_levels", "_known")
+
+#: The nodes of the tree by name; `logging` keeps this one dictionary for the life of the process.
+_nodes = logging.Logger.manager.loggerDict
+_modules = sys.modules
+
+# Names of a module are found quicker than those of its neighbours.
+_stdlib, _watched, _untouched = _tree.stdlib, _tree.watched, _tree.untouched
+_bare = _tree.BARE
+_record_factory = logging.LogRecord
+
+#: Verdicts on levels of which nothing is known.
+_NO_LEVELS: Final[dict[int, bool]] = {}
 
 _ROOT = "root"
 
@@ -65,6 +83,16 @@ class UniversalFrameworkLogger(logging.Logger):
         ValueError: if `component` is empty, or `via` is none of the above.
     """
 
+    __slots__ = ("_at", "_component", "_fields", "_known", "_levels", "_node_name", "_via")
+
+    _at: logging.Logger | None
+    _component: str
+    _fields: Mapping[str, object]
+    _known: _delivery.Known
+    _levels: Mapping[int, bool]
+    _node_name: str
+    _via: Via
+
     def __init__(self, component: str, *, name: str | None = None, via: Via = None) -> None:
         if not isinstance(component, str):
             raise TypeError(f"component must be a string such as 'billing', not {type(component).__name__}")
@@ -79,55 +107,62 @@ class UniversalFrameworkLogger(logging.Logger):
         self._initialise(component, name or _ROOT, via, _EMPTY)
 
     def _initialise(self, component: str, name: str, via: Via, fields: Mapping[str, object]) -> None:
-        own = self.__dict__
-        own["_component"] = component
-        own["_node_name"] = name
-        own["_via"] = via
-        own["_fields"] = fields
+        keep = object.__setattr__
+        keep(self, "_component", component)
+        keep(self, "_node_name", name)
+        keep(self, "_via", via)
+        keep(self, "_fields", fields)
+        keep(self, "_known", _NOTHING_KNOWN)
+        keep(self, "_at", None)
+        keep(self, "_levels", _NO_LEVELS)
+        keep(self, "__class__", _forwarding(type(self)))
 
     # -- identity ---------------------------------------------------------------------------------------
 
     @property
     def component(self) -> str:
         """The name this logger speaks for; fixed."""
-        component: str = self._own("_component")
-        return component
+        return self._component
 
     @property
     def _node(self) -> logging.Logger:
         """The node that the tree holds *now* under this logger's name; made if there is none."""
-        name = self._own("_node_name")
-        if name == _ROOT:
-            return logging.getLogger()
-        node = logging.Logger.manager.loggerDict.get(name)
-        return node if isinstance(node, logging.Logger) else logging.getLogger(name)
+        at = self._at
+        return at if at is not None and _nodes.get(self._node_name) is at else self._find_node()
+
+    def _find_node(self) -> logging.Logger:
+        node = logging.getLogger(None if self._node_name == _ROOT else self._node_name)
+        plain = _tree.is_bare(node)
+        keep = object.__setattr__
+        # A class of the application's own may decide on levels as it likes, and have methods that we know nothing of.
+        keep(self, "_levels", vars(node)["_cache"] if plain and self._via != "structlog" else _NO_LEVELS)
+        keep(self, "__class__", (_public if plain else _forwarding)(type(self)))
+        keep(self, "_at", node)
+        return node
 
     @property
     def _context(self) -> dict[str, object]:
         """The bound fields, where ``structlog.get_context`` looks for them."""
-        return dict(self._own("_fields"))
-
-    def _own(self, key: str) -> Any:
-        return self.__dict__[key]
+        return dict(self._fields)
 
     def _identity(self) -> tuple[str, str, Via]:
-        return self._own("_component"), self._own("_node_name"), self._own("_via")
+        return self._component, self._node_name, self._via
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, UniversalFrameworkLogger):
             return NotImplemented
-        return self._identity() == other._identity() and self._own("_fields") == other._own("_fields")
+        return self._identity() == other._identity() and self._fields == other._fields
 
     def __hash__(self) -> int:
         return hash(self._identity())
 
     def __repr__(self) -> str:
         level = logging.getLevelName(self.getEffectiveLevel())
-        bound = f" {self._context!r}" if self._own("_fields") else ""
-        return f"<{type(self).__name__} {self.component} on {self.name} ({level}){bound}>"
+        bound = f" {self._context!r}" if self._fields else ""
+        return f"<{_public(type(self)).__name__} {self.component} on {self.name} ({level}){bound}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), *self._identity(), dict(self._own("_fields")))
+        return _restore, (_public(type(self)), *self._identity(), dict(self._fields))
 
     def __copy__(self) -> UniversalFrameworkLogger:
         return self
@@ -137,29 +172,23 @@ class UniversalFrameworkLogger(logging.Logger):
 
     # -- what lives on the node ---------------------------------------------------------------------------
 
-    def __getattr__(self, name: str) -> Any:
-        # Only what neither this class nor logging.Logger has: methods and attributes of a node class that
-        # the application installed with setLoggerClass.
-        if name.startswith("__") or "_node_name" not in self.__dict__:
-            raise AttributeError(name)
-        return getattr(self._node, name)
-
     def __setattr__(self, name: str, value: object) -> None:
-        if name in _NODE_STATE:
-            setattr(self._node, name, value)
-            return
         self._refuse_fixed(name)
-        object.__setattr__(self, name, value)  # mock.patch.object(logger, "info") and the like
+        if name in _NODE_STATE or not hasattr(type(self), name):
+            setattr(self._node, name, value)  # what was put on logging.getLogger(name) is there for all, as ever
+            self._find_node()
+        else:
+            object.__setattr__(self, name, value)  # mock.patch.object(logger, "info") and the like
 
     def __delattr__(self, name: str) -> None:
-        if name in _NODE_STATE:
-            delattr(self._node, name)  # mock.patch deletes what it set before it puts back what was there
-            return
         self._refuse_fixed(name)
-        object.__delattr__(self, name)
+        if name in _NODE_STATE or not hasattr(type(self), name):
+            delattr(self._node, name)  # mock.patch deletes what it set before it puts back what was there
+        else:
+            object.__delattr__(self, name)
 
     def _refuse_fixed(self, name: str) -> None:
-        if name in _FIXED:
+        if name in _FIXED or name in _KEPT:
             raise AttributeError(f"{name} is fixed: make another {type(self).__name__}, or use bind()")
         if name == "manager":  # what logging.getLogger() sets on an instance of the class it was told to make
             raise AttributeError(
@@ -232,12 +261,15 @@ class UniversalFrameworkLogger(logging.Logger):
 
     def getChild(self, suffix: str) -> UniversalFrameworkLogger:
         """Return this logger, its component and fields, on the node `suffix` below its own."""
-        name = self._own("_node_name")
-        return self._view(self._own("_fields"), name=suffix if name == _ROOT else f"{name}.{suffix}")
+        name = self._node_name
+        child = self._view(self._fields, name=suffix if name == _ROOT else f"{name}.{suffix}")
+        self._find_node()
+        child._find_node()  # now both are of the class that they keep
+        return child
 
     def getChildren(self) -> set[logging.Logger]:
         """Return what `getChild` returns, for every node directly below this logger's."""
-        name = self._own("_node_name")
+        name = self._node_name
         prefix = "" if name == _ROOT else f"{name}."
         return {
             self.getChild(path.removeprefix(prefix))
@@ -249,7 +281,7 @@ class UniversalFrameworkLogger(logging.Logger):
 
     def bind(self, /, **fields: object) -> UniversalFrameworkLogger:
         """Return a logger with `fields` added to the bound ones."""
-        return self._view({**self._own("_fields"), **fields})
+        return self._view({**self._fields, **fields})
 
     def new(self, /, **fields: object) -> UniversalFrameworkLogger:
         """Return a logger with only `fields` bound."""
@@ -261,31 +293,49 @@ class UniversalFrameworkLogger(logging.Logger):
         Raises:
             KeyError: if one of them is not bound.
         """
-        fields = dict(self._own("_fields"))
+        fields = dict(self._fields)
         for key in keys:
             del fields[key]
         return self._view(fields)
 
     def try_unbind(self, *keys: str) -> UniversalFrameworkLogger:
         """Return a logger without the bound fields `keys`, as far as they are bound."""
-        return self._view({key: value for key, value in self._own("_fields").items() if key not in keys})
+        return self._view({key: value for key, value in self._fields.items() if key not in keys})
 
     def _view(self, fields: Mapping[str, object], *, name: str | None = None) -> UniversalFrameworkLogger:
         component, own_name, via = self._identity()
-        return _restore(type(self), component, own_name if name is None else name, via, fields)
+        return _restore(_public(type(self)), component, own_name if name is None else name, via, fields)
 
     # -- events -----------------------------------------------------------------------------------------
 
     def debug(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at DEBUG."""
+        if (  # written out: a call that reports nothing should cost what stdlib's costs
+            self._levels.get(10) is False
+            and _nodes.get(self._node_name) is self._at
+            and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
+        ):
+            return None
         return self._emit(logging.DEBUG, "debug", msg, args, keywords)
 
     def info(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at INFO."""
+        if (  # written out: a call that reports nothing should cost what stdlib's costs
+            self._levels.get(20) is False
+            and _nodes.get(self._node_name) is self._at
+            and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
+        ):
+            return None
         return self._emit(logging.INFO, "info", msg, args, keywords)
 
     def warning(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at WARNING."""
+        if (  # written out: a call that reports nothing should cost what stdlib's costs
+            self._levels.get(30) is False
+            and _nodes.get(self._node_name) is self._at
+            and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
+        ):
+            return None
         return self._emit(logging.WARNING, "warning", msg, args, keywords)
 
     def error(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
@@ -370,12 +420,31 @@ class UniversalFrameworkLogger(logging.Logger):
         self.info("workflow_transition", from_phase=from_phase, to_phase=to_phase, **fields)
 
     def log_session_event(self, /, session_id: str, event_type: str, **fields: object) -> None:
-        """Report ``session_event`` with `session_id` and `event_type`, at INFO."""
-        self.info("session_event", session_id=session_id, event_type=event_type, **fields)
+        """Report ``session_event`` with a keyed hash of `session_id` and with `event_type`, at INFO.
+
+        Whoever reads a log must not be able to take over a session. The same id gives the same hash within a process,
+        and wherever the same ``session_key`` is configured.
+        """
+        hashed = _pipeline.current().session_hash(session_id)
+        self.info("session_event", session_id=hashed, event_type=event_type, **fields)
 
     def log_compliance_event(self, /, action: str, *, outcome: str = "success", **fields: object) -> None:
-        """Report ``compliance_event`` with `action` and `outcome`, at INFO."""
-        self.info("compliance_event", action=action, outcome=outcome, **fields)
+        """Report ``compliance_event`` with `action` and `outcome`, at INFO and in the audit trail."""
+        self._record("compliance_event", {"action": action, "outcome": outcome, **fields})
+
+    def audit(self, /, action: str, *, outcome: str = "success", **fields: object) -> None:
+        """Report ``audit`` with `action` and `outcome`, at INFO and in the audit trail.
+
+        The trail gets the event whatever the level of the logger is, and no sampling applies. Where none is
+        configured, it is an event like any other.
+        """
+        self._record("audit", {"action": action, "outcome": outcome, **fields})
+
+    def _record(self, event: str, fields: dict[str, Any]) -> None:
+        if _pipeline.current().audit is None:
+            self.info(event, **fields)
+        else:
+            self._emit(logging.INFO, "info", event, (), fields, trail=True)
 
     def log_performance_metric(self, /, metric: str, value: float, *, unit: str = "ms", **fields: object) -> None:
         """Report ``performance_metric`` with `metric`, `value` and `unit`, at INFO."""
@@ -384,7 +453,7 @@ class UniversalFrameworkLogger(logging.Logger):
     # -- the two ways out ---------------------------------------------------------------------------------
 
     def _outlet(self, keywords: Mapping[str, object] = _EMPTY) -> _bridge.Outlet | None:
-        return _bridge.outlet(self._own("_via"), self._own("_node_name"), self._own("_fields"), keywords)
+        return _bridge.outlet(self._via, self._node_name, self._fields, keywords)
 
     def _outlet_or_none(self) -> _bridge.Outlet | None:
         try:
@@ -393,31 +462,134 @@ class UniversalFrameworkLogger(logging.Logger):
             _losses.say(self.component, "isEnabledFor()")
             return None
 
-    def _emit(self, level: Any, method: str, msg: object, args: tuple[object, ...], keywords: dict[str, Any]) -> Any:
+    def _emit(
+        self,
+        level: Any,
+        method: str,
+        msg: object,
+        args: tuple[object, ...],
+        keywords: dict[str, Any],
+        *,
+        trail: bool = False,
+    ) -> Any:
+        now = time_ns()
+        node = self._at
+        pipeline = _pipeline._current
+        if (  # the way of nearly all events, written out: a call of a function costs two percent of the whole
+            node is not None
+            and self._levels is not _NO_LEVELS
+            and _nodes.get(self._node_name) is node
+            and (self._via is not None or "structlog" not in _modules or not _bridge.config.is_configured)
+            and _watched[method](_stdlib) == _untouched[method]
+            and len(node.__dict__) == _bare
+            and not node.filters
+            and not node.disabled
+            and logging._logRecordFactory is _record_factory  # type: ignore[attr-defined]
+            and pipeline.is_simple
+            and msg is not _UNSET
+            and level.__class__ is int
+        ):
+            try:
+                if self._levels.get(level) or method == "_log" or node.isEnabledFor(level):
+                    _delivery.deliver(self, node, now, level, msg, args, keywords, pipeline)
+                    if not now & (SAMPLED - 1) and pipeline.cost.add(time_ns() - now):
+                        _losses.slow(self._component, msg, pipeline.cost.told())
+            except Exception as error:
+                self._lose(msg, error)
+            return None
+        return self._emit_with_care(now, level, method, msg, args, keywords, trail=trail)
+
+    def _emit_with_care(
+        self,
+        now: int,
+        level: Any,
+        method: str,
+        msg: object,
+        args: tuple[object, ...],
+        keywords: dict[str, Any],
+        *,
+        trail: bool,
+    ) -> Any:
+        reported: Any = None
         try:
-            msg = _message(msg, keywords)
-            level = _level_number(level)
-            outlet = self._outlet(keywords)
-            if outlet is not None:
-                return outlet.report(level, method, msg, args, keywords)
-            node = self._node
-            own = _tree.own_method(node, method)
-            if own is None and method != "_log" and not node.isEnabledFor(level):
-                return None
-            fields = self._record_fields(keywords)
+            if msg is _UNSET:
+                msg = _message(keywords)
+            if level.__class__ is not int:
+                level = _level_number(level)
+            pipeline = _pipeline._current
+            at = self._at
+            node = at if at is not None and _nodes.get(self._node_name) is at else self._find_node()
+            via = self._via
+            if via == "structlog" or (via is None and "structlog" in _modules and _bridge.config.is_configured):
+                clean = pipeline.fields(keywords)
+                outlet = self._outlet(clean)
+                if outlet is not None:
+                    reported = self._report(outlet, level, method, msg, args, clean)
+                    if trail or level >= pipeline.audit_from:
+                        _delivery.audit(node, self._call(now, level, msg, args, keywords), pipeline, b"")
+                    return reported
+            stock = _tree.is_stock(node, method)
+            own = None if stock else _tree.own_method(node, method)
             if own is None:
-                return _tree.report(node, level, msg, args, keywords, fields)
+                if not node.disabled and (method == "_log" or node.isEnabledFor(level)):
+                    audited = trail or level >= pipeline.audit_from
+                    if pipeline.sample is None or audited or pipeline.sample(level, str(msg)):
+                        line = b""
+                        if stock:
+                            line = _delivery.deliver(self, node, now, level, msg, args, keywords, pipeline)
+                        else:
+                            _delivery.by_record(node, self._call(now, level, msg, args, keywords), pipeline)
+                        if audited:
+                            _delivery.audit(node, self._call(now, level, msg, args, keywords), pipeline, line)
+                elif trail:
+                    _delivery.audit(node, self._call(now, level, msg, args, keywords), pipeline, b"")
+                if not now & (SAMPLED - 1) and pipeline.cost.add(time_ns() - now):
+                    _losses.slow(self._component, msg, pipeline.cost.told())
+                return None
+            call = self._call(now, level, msg, args, keywords)
+            fields = renamed(pipeline.fields(_delivery.all_fields(call)), RECORD_KEYS)
+            msg, args = _delivery.redacted_message(msg, args, pipeline)
+            keywords = _delivery.redacted_controls(keywords, pipeline)
             arguments = (
                 (level, msg, args) if method == "_log" else (level, msg, *args) if method == "log" else (msg, *args)
             )
         except Exception as error:
             return self._lose(msg, error)
         try:
-            return _tree.call_own(own, node, msg, arguments, keywords, fields)
+            reported = _tree.call_own(own, node, msg, arguments, keywords, fields)
         except Exception as error:
             if not _tree.is_of_a_handler(error):
                 raise  # the application's own logger class may mean it ("fail on warnings")
             return self._lose(msg, error)
+        return reported
+
+    def _call(
+        self, now: int, level: int, msg: object, args: tuple[object, ...], keywords: dict[str, Any]
+    ) -> _delivery.Call:
+        return _delivery.Call(
+            now,
+            level,
+            msg,
+            args,
+            keywords,
+            self._component,
+            self._fields,
+            _bridge.context() if self._via is None and _bridge.variables else _EMPTY,
+        )
+
+    def _report(
+        self,
+        outlet: _bridge.Outlet,
+        level: int,
+        method: str,
+        msg: object,
+        args: tuple[object, ...],
+        keywords: Mapping[str, Any],
+    ) -> Any:
+        """Report through the application's structlog, redacted."""
+        pipeline = _pipeline._current
+        msg, args = _delivery.redacted_message(msg, args, pipeline)
+        return outlet.report(level, method, msg, args, _delivery.redacted_controls(keywords, pipeline))
 
     def _lose(self, msg: object, error: Exception) -> None:
         # A handler that logs, for ever: only the outermost call may swallow that. If each did, a handler that
@@ -434,8 +606,10 @@ class UniversalFrameworkLogger(logging.Logger):
         try:
             outlet = self._outlet(keywords)
             if outlet is not None and outlet.defers(_level_number(level), method):
-                msg = _message(msg, keywords)
-                return await outlet.areport(_level_number(level), method, msg, args, keywords)
+                pipeline = _pipeline._current
+                msg, args = _delivery.redacted_message(_message(keywords) if msg is _UNSET else msg, args, pipeline)
+                clean = _delivery.redacted_controls(pipeline.fields(keywords), pipeline)
+                return await outlet.areport(_level_number(level), method, msg, args, clean)
         except Exception as error:
             return self._lose(msg, error)
         reported = self._emit(level, method, msg, args, keywords)
@@ -460,19 +634,6 @@ class UniversalFrameworkLogger(logging.Logger):
         keywords = {**fields, **{key: value for key, value in given.items() if value is not defaults[key]}}
         self._emit(level, "_log", msg, args if isinstance(args, tuple) else (args,) if args else (), keywords)
 
-    def _record_fields(self, keywords: Mapping[str, object]) -> dict[str, object]:
-        """Join what goes on the record beside the message; what is said nearer to the call wins."""
-        joined = dict(_bridge.context_variables()) if self._own("_via") is None else {}
-        joined["component"] = self.component
-        joined.update(self._own("_fields"))
-        extra = keywords.get("extra")
-        if isinstance(extra, Mapping):
-            joined.update(extra)
-        elif extra is not None:
-            joined["extra"] = extra
-        joined.update((key, value) for key, value in keywords.items() if key not in CONTROLS)
-        return renamed(joined, RECORD_KEYS)
-
 
 def _node_property(name: str) -> property:
     def read(self: UniversalFrameworkLogger) -> Any:
@@ -488,17 +649,55 @@ for _name in _NODE_STATE:
     setattr(UniversalFrameworkLogger, _name, _node_property(_name))
 
 
+_forwarding_classes: dict[type[UniversalFrameworkLogger], type[UniversalFrameworkLogger]] = {}
+
+
+def _forwarding(cls: type[UniversalFrameworkLogger]) -> type[UniversalFrameworkLogger]:
+    """Return `cls` with a ``__getattr__`` for what a node has beyond stdlib: methods of the application's own class.
+
+    A logger is of such a class until its node is known, and stays of it where the node is more than bare. All could
+    be, but Python looks up every attribute of a class with ``__getattr__`` the slow way.
+    """
+    if issubclass(cls, _Forwarding):
+        return cls
+    made = _forwarding_classes.get(cls)
+    if made is None:
+        body = {"__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__, "__qualname__": cls.__qualname__}
+        made = _forwarding_classes.setdefault(cls, type(cls.__name__, (_Forwarding, cls), body))
+    return made
+
+
+def _public(cls: type[UniversalFrameworkLogger]) -> type[UniversalFrameworkLogger]:
+    """Return the class that the application knows."""
+    return cls.__mro__[2] if issubclass(cls, _Forwarding) else cls
+
+
+class _Forwarding:
+    """What is unknown here is asked of the node."""
+
+    __slots__ = ()
+    _node: logging.Logger
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in _FIXED or name in _KEPT or name == "_node":
+            raise AttributeError(name)
+        try:
+            node = self._node
+        except AttributeError:  # not made yet: copy and pickle look at such instances
+            raise AttributeError(name) from None
+        return getattr(node, name)
+
+
 def _restore(
     cls: type[UniversalFrameworkLogger], component: str, name: str, via: Via, fields: Mapping[str, object]
 ) -> UniversalFrameworkLogger:
     logger: UniversalFrameworkLogger = cls.__new__(cls)
+    fields = _pipeline.current().fields(fields) if fields else _EMPTY  # redacted once, when bound
     logger._initialise(component, name, via, MappingProxyType(dict(fields)) if fields else _EMPTY)
     return logger
 
 
-def _message(msg: object, keywords: dict[str, Any]) -> object:
-    if msg is not _UNSET:
-        return msg
+def _message(keywords: dict[str, Any]) -> object:
     for key in ("event", "msg"):
         if key in keywords:
             return keywords.pop(key)

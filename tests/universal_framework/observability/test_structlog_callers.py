@@ -340,3 +340,21 @@ def test_a_wrapper_class_whose_every_method_is_awaited_works(tree) -> None:
     asyncio.run(here())
     assert [(record.getMessage(), record.key) for record in tree.records] == [("one", "value"), ("two", "value")]
     assert tree.records[0].funcName == "here"
+
+
+def test_an_exception_is_found_although_its_report_is_awaited(tree) -> None:
+    structlog.configure(
+        processors=[structlog.stdlib.render_to_log_kwargs],
+        wrapper_class=structlog.stdlib.AsyncBoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+
+    async def here() -> None:
+        try:
+            raise ValueError("kaboom")
+        except ValueError:
+            await tree.logger().exception("one")
+            await tree.logger().error("two", exc_info=True)
+
+    asyncio.run(here())
+    assert [str(record.exc_info[1]) for record in tree.records] == ["kaboom", "kaboom"]

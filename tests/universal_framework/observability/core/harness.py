@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from unittest import mock
 
+from universal_framework.observability import _losses
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 
 NAME = "app.module"
@@ -35,6 +36,7 @@ class Tree:
     name = NAME
 
     def __init__(self) -> None:
+        _losses._heard.clear()  # each test hears of its own losses
         self.handler = Records()
         self.top = logging.getLogger("app")
         self.top.propagate = False

@@ -198,7 +198,7 @@ def test_fields_and_reserved_names_reach_its_methods_as_extra(tree) -> None:
     with tree.stderr() as stderr:
         logger.info("a %s", "b", user="ann", name="n", extra={"tenant": "acme"}, exc_info=True)  # noqa: LOG014
     fields = {"component": "billing", "page": 2, "tenant": "acme", "user": "ann", "field.name": "n"}
-    assert logger.seen == ("a %s", ("b",), fields, ["exc_info", "stacklevel"])
+    assert logger.seen == ("a %s", ("b",), fields, ["exc_info"])
     assert stderr.getvalue() == ""
 
 
@@ -303,14 +303,16 @@ def test_a_method_that_was_replaced_before_the_module_was_loaded_is_called(tree)
     try:
         for full in kept:
             del sys.modules[full]
-            delattr(package, full.removeprefix(f"{name}."))
+        for neighbour in {full.removeprefix(f"{name}.").partition(".")[0] for full in kept}:
+            delattr(package, neighbour)
         anew = importlib.import_module(f"{name}.unified_logger")
         assert anew not in kept.values()
         anew.UniversalFrameworkLogger("billing", name=tree.name).info("x")
     finally:
         sys.modules.update(kept)
         for full, module in kept.items():
-            setattr(package, full.removeprefix(f"{name}."), module)
+            if "." not in full.removeprefix(f"{name}."):
+                setattr(package, full.removeprefix(f"{name}."), module)
     assert tree.messages == ["traced: x"]
 
 
@@ -401,3 +403,36 @@ def test_a_subclass_that_changes_nothing_of_this_costs_nothing(tree) -> None:
     with tree.stderr():
         assert logger.error("does not raise") is None
     assert logger.helper() == 1
+
+
+def test_attributes_put_on_a_logger_are_those_of_all_loggers_of_that_name(tree) -> None:
+    logger = tree.logger()
+    logger.info("used before")
+    logger.tenant = "acme"
+    assert logging.getLogger(tree.name).tenant == "acme"
+    assert tree.logger().tenant == "acme"
+    assert logger.tenant == "acme"
+    logging.getLogger(tree.name).region = "eu"
+    assert tree.logger().region == "eu"
+    del logger.tenant
+    assert not hasattr(logging.getLogger(tree.name), "tenant")
+
+
+def test_a_class_that_counts_its_own_frame_finds_the_caller(tree) -> None:
+    class Counting(logging.Logger):
+        def info(self, msg: object, *args: object, **keywords: object) -> None:
+            keywords.setdefault("stacklevel", 2)
+            super().info(msg, *args, **keywords)
+
+        def plainly(self, msg: object) -> None:
+            super().info(msg)
+
+    logger = _logger(tree, Counting, "app.counting")
+    logger.info("x")
+    logger.info("y", stacklevel=1)
+    logger.plainly("z")
+    assert [record.funcName for record in tree.records] == [
+        "test_a_class_that_counts_its_own_frame_finds_the_caller",
+        "info",
+        "plainly",
+    ]

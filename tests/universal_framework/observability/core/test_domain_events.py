@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 from unittest import TestCase
 
+from universal_framework.observability import _pipeline
+
 raises = TestCase().assertRaises
+
+_HASHED = _pipeline.current().session_hash("s-1")
 
 # method, arguments, keywords → event, level, fields
 EVENTS = [
@@ -35,7 +39,7 @@ EVENTS = [
         "log_session_event",
         ("s-1", "created"),
         {"phase": "draft"},
-        ("session_event", logging.INFO, {"session_id": "s-1", "event_type": "created", "phase": "draft"}),
+        ("session_event", logging.INFO, {"session_id": _HASHED, "event_type": "created", "phase": "draft"}),
     ),
     (
         "log_compliance_event",
@@ -90,6 +94,16 @@ def test_each_brings_the_bound_fields(tree) -> None:
         assert _fields(tree.records[-1]) == {"user": "ann", **fields}
 
 
+def test_a_session_is_told_apart_without_its_id(tree) -> None:
+    logger = tree.logger()
+    for session in ("s-1", "s-2", "s-1", _HASHED):
+        logger.log_session_event(session, "created")
+    first, second, third, hashed = (record.session_id for record in tree.records)
+    assert first == third == hashed != second
+    assert "s-1" not in first
+    assert first.startswith("sid_")
+
+
 def test_each_takes_its_arguments_by_name(tree) -> None:
     logger = tree.logger()
     logger.log_agent_execution(agent="planner")
@@ -129,7 +143,7 @@ def test_they_report_by_the_methods_that_a_test_may_have_patched(tree) -> None:
         logger.log_session_event("s-1", "created")
     assert info.call_args_list == [
         mock.call("saved", turn=3),
-        mock.call("session_event", session_id="s-1", event_type="created"),
+        mock.call("session_event", session_id=_HASHED, event_type="created"),
     ]
 
 

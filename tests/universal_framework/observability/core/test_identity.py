@@ -123,8 +123,8 @@ def test_a_copy_is_the_logger_itself(tree) -> None:
 
 def test_a_subclass_stays_one_through_bind_child_and_pickle(tree) -> None:
     child = _Subclass("billing", name=tree.name).bind(a=1).getChild("x")
-    assert type(child) is _Subclass
-    assert type(pickle.loads(pickle.dumps(child))) is _Subclass
+    assert isinstance(child, _Subclass)
+    assert isinstance(pickle.loads(pickle.dumps(child)), _Subclass)
 
 
 class _Subclass(UniversalFrameworkLogger):

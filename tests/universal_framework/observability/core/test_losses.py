@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from unittest import TestCase, mock
 
+from universal_framework.observability import _losses
+
 METHODS = ("debug", "info", "warning", "error", "critical", "exception", "msg", "log_info", "log_error")
 
 raises = TestCase().assertRaises
@@ -242,3 +244,31 @@ def test_the_exception_being_handled_is_still_the_callers_afterwards(tree) -> No
         handled = sys.exc_info()[1]
     assert handled is error
     assert error.__context__ is None
+
+
+def test_a_place_that_goes_on_losing_is_heard_of_ten_times_and_then_counted(tree) -> None:
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("disk full")
+
+    tree.top.handlers[:] = [Failing()]
+    before = _losses.count()
+    with tree.stderr() as stderr:
+        for _ in range(25):
+            tree.logger().info("x")
+        tree.logger().info("another place")
+    assert stderr.getvalue().count("--- Logging error") == 11
+    assert _losses.count() - before == 26
+
+
+def test_what_was_lost_is_told_without_its_secrets(tree) -> None:
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("cannot send to ann@example.org")
+
+    tree.top.handlers[:] = [Failing()]
+    with tree.stderr() as stderr:
+        tree.logger().info("mail for bob@example.org")
+    assert "cannot send to" in stderr.getvalue()
+    assert "mail for" in stderr.getvalue()
+    assert "@example.org" not in stderr.getvalue()

@@ -10,6 +10,8 @@ import sys
 import threading
 from collections import Counter
 
+from universal_framework.observability import _losses
+
 THREADS, EVENTS = 8, 400
 
 
@@ -78,6 +80,7 @@ def test_every_loss_is_counted_once(tree) -> None:
             return len(text)
 
     tree.top.handlers[:] = [Failing()]
+    before = _losses.count()
     kept, sys.stderr = sys.stderr, Lines()
     try:
         errors = _in_threads(lambda number: [tree.logger().info("x") for _ in range(50)])
@@ -85,8 +88,8 @@ def test_every_loss_is_counted_once(tree) -> None:
         sys.stderr = kept
     numbers = {int(line.split()[3]) for line in lines}
     assert errors == []
-    assert len(lines) == len(numbers) == THREADS * 50
-    assert max(numbers) - min(numbers) == THREADS * 50 - 1
+    assert _losses.count() - before == THREADS * 50
+    assert 10 <= len(lines) == len(numbers) < 10 + THREADS  # one place is heard of ten times a minute
 
 
 def test_the_tree_can_be_changed_while_others_log(tree) -> None:

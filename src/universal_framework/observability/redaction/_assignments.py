@@ -1,0 +1,149 @@
+"""Secrets that a text names itself: ``password=…``, ``"api_key": "…"``, ``--token …``, ``<secret>…</secret>``.
+
+In: a folded text and the judge of key names. Out: the spans of the values. Whether a name is secret is for the
+judge to say; whether what follows is a value, and no remark (``token: expired``), is said here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+#: A name and what joins it to a value; ``%3D`` is ``=`` in a query string inside a query string.
+_NAMED = re.compile(
+    r"(?<![\w-])(-{0,2})([A-Za-z_][\w-]{1,63}+)"
+    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|([ ])(?! |--|-[a-z](?: |$)))",
+)
+_WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[ ]$")
+_QUOTE = re.compile(r"\\{0,4}(?:\"|')")
+_DOUBLE_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.){0,4096}+)')
+_SINGLE_QUOTED = re.compile(r"'((?:[^'\\\n]|\\.){0,4096}+)")
+_BARE = re.compile(r"(?:[^\s,;&\"'<>]|[,;&](?![\s,;&\"'}\])]|$|[\w.-]{1,64}+[=:])){1,2048}+")
+_HEADER = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
+_COOKIES = re.compile(r"[^\r\n\"'<>]{1,8192}+")
+_ENTITY_END = re.compile(r"[^<\r\n]{1,4096}+(?=</)")
+
+#: So many values of one text are looked at closely; what follows the names beyond is hidden, remark or not.
+_MOST_LOOKS = 64
+_PLAIN_VALUE = re.compile(r"[^\s&]{1,2048}+")
+#: What stands where a secret would, and is none.
+_NO_SECRET = re.compile(
+    r"(?:none|null|nil|undefined|true|false|yes|no|on|off|n/a|empty|unset|redacted|hidden|masked|"
+    r"\[[A-Z][A-Z0-9_]*(?::[^\]]{1,40})?\]?|<[^>]{0,40}>?|\$\{[A-Za-z_]\w{0,63}\}?|(?-i:\$[A-Z_][A-Z0-9_]{0,63})|%\(?\w{0,64}\)?[sdr]|"
+    r"\{[\w.!:]{0,64}\}?|(.)\1{2,}|\*{1,}|\.{3}|…)[.,;)}\]]{0,3}",
+    re.IGNORECASE,
+)
+#: What `_replace` writes: last four, or a hash.
+_MASK = re.compile(r"\[[A-Z][A-Z0-9_]{1,63}:(?:[A-Za-z0-9]{4}|[a-p]{20})\]")
+#: Words that go on talking about a secret instead of giving it.
+_REMARK = frozenset(
+    """
+    a an the is are was were be been has have had must may might should shall can cannot could will would not no
+    and or for of with in on at to from by as if when while because but so than then this that these those it its
+    your my our their his her invalid incorrect wrong missing expired required optional unknown unexpected
+    unsupported unauthorized forbidden denied rejected accepted refused revoked rotated changed reset updated
+    created deleted removed added found verified valid validated ok okay failed failure error errors success
+    successful successfully mismatch match matches matched does did do too longer shorter length minimum maximum
+    empty blank absent present default type string number value values key keys name field fields policy strength
+    only never always still already again please enter expected got contains contain malformed undefined stored
+    saved loaded loading refreshing refresh refreshed generated using used unused set unset see check checking
+    leaked exposed limit exceeded available unavailable disabled enabled active inactive bearer basic
+    """.split(),
+)
+_COOKIE_NAMES = frozenset({"cookie", "setcookie", "cookies"})
+_HEADER_NAMES = frozenset({"authorization", "proxyauthorization", "authentication"})
+_SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
+
+
+def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of values whose names `is_secret`."""
+    position = looks = 0
+    verdicts: dict[str, bool] = {}
+    for match in _NAMED.finditer(text):
+        name = match.group(2)
+        verdict = verdicts.get(name)
+        if verdict is None:
+            verdict = verdicts[name] = is_secret(name)
+        if not verdict and name not in _SECOND_WORDS and name.lower() not in _SECOND_WORDS:
+            continue
+        if match.start() < position:
+            continue
+        if _MASK.match(text, match.start() - 1 if match.start() else 0):
+            continue
+        dashes, _, joint, space = match.groups()
+        if joint is None and (space is None or dashes != "--"):
+            continue
+        if joint == ">" and text[match.start() - 1 : match.start()] != "<":
+            continue
+        if looks >= _MOST_LOOKS:
+            value = _PLAIN_VALUE.match(text, match.end())
+            span = (
+                None
+                if value is None or not (verdict or text[match.start(2) - 1 : match.start(2)] == " ")
+                else value.span()
+            )
+        elif verdict or _is_secret_phrase(text, match.start(2), name, is_secret):
+            looks += 1
+            span = _value(text, match.end(), name, joint or " ")
+        else:
+            continue
+        if span is not None:
+            yield span
+            position = span[1]
+
+
+def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str], bool]) -> bool:
+    """Say whether `name` is the end of a phrase such as ``API key``."""
+    if name.lower() not in _SECOND_WORDS:
+        return False
+    if text[start - 1 : start] != " ":
+        return False
+    before = _WORD_BEFORE.search(text, max(0, start - 20), start)
+    return before is not None and is_secret(f"{before.group(1)}_{name}")
+
+
+def _value(text: str, start: int, name: str, joint: str) -> tuple[int, int] | None:
+    compact = name.replace("-", "").replace("_", "").lower()
+    quote = _QUOTE.match(text, start)
+    span = _bare(text, start, compact, joint) if quote is None else _quoted(text, quote)
+    if span is None or span[0] == span[1]:
+        return None
+    value = text[span[0] : span[1]]
+    return None if _NO_SECRET.fullmatch(value) else span
+
+
+def _quoted(text: str, quote: re.Match[str]) -> tuple[int, int] | None:
+    opening, start = quote.group(), quote.end()
+    if len(opening) > 1:  # quotes inside a quoted text
+        end = text.find(opening, start, start + 4096)
+        return (start, end) if end > start else None
+    pattern = _DOUBLE_QUOTED if opening == '"' else _SINGLE_QUOTED
+    match = pattern.match(text, start - 1)
+    return None if match is None else match.span(1)
+
+
+def _bare(text: str, start: int, compact: str, joint: str) -> tuple[int, int] | None:
+    if joint == ">":
+        match = _ENTITY_END.match(text, start)
+    elif compact in _COOKIE_NAMES:
+        match = _COOKIES.match(text, start)
+    elif compact in _HEADER_NAMES:
+        match = _HEADER.match(text, start)
+    else:
+        match = _BARE.match(text, start)
+    if match is None:
+        return None
+    value = match.group()
+    if "=" not in joint and _is_remark(value, compact):
+        return None
+    if compact in {"pass", "token"} and value.isdecimal() and len(value) < 6:
+        return None
+    return match.span()
+
+
+def _is_remark(value: str, compact: str) -> bool:
+    word = value.rstrip(".,;:!?)").lower()
+    if word in _REMARK or not word:
+        return True
+    # A lone word after "token:" is more often a remark than a token; after "password:" it may be one.
+    return compact.endswith(("token", "secret", "cookie", "authorization", "authentication")) and word.isalpha()

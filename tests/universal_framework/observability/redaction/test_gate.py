@@ -1,0 +1,126 @@
+"""The gate lets nothing by that a pattern would find."""
+
+import json
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from universal_framework.observability.redaction import Detector, Mode, Policy, Redactor, _patterns, _phones, _tokens
+
+REDACTOR = Redactor()
+
+#: Every pattern, and one for every kind of token, as Hypothesis can draw texts from.
+PATTERNS = {
+    name: value
+    for module in (_patterns, _phones, _tokens)
+    for name, value in vars(module).items()
+    if isinstance(value, re.Pattern)
+    and name in {
+        "EMAIL", "URL_CREDENTIALS", "JWT", "PEM_BEGIN", "IPV4", "IPV6", "CARD", "SSN", "STRONG", "TELEGRAM", "MAXMIND",
+        "AZURE_CLIENT", "DISCORD",
+    }
+} | {
+    f"{shape.vendor} {mark}": re.compile(re.escape(mark) + shape.body)
+    for shape in _tokens.SHAPES
+    for mark in shape.marks
+    if "(?<=" not in shape.body
+}  # fmt: skip
+
+PATTERNS["URL_CREDENTIALS"] = re.compile(
+    _patterns.URL_CREDENTIALS.pattern.replace("(?<=://)", "://").replace("(?=@)", "@"),
+)
+
+
+def rendered(value):
+    return json.dumps({"event": value}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def may_hold(text):
+    plain = rendered(text)
+    spelled = json.dumps({"event": text}, separators=(",", ":")).encode()
+    return REDACTOR.may_hold(plain) and REDACTOR.may_hold(spelled)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_the_gate_is_a_superset_of_every_pattern(name, sized):
+    @settings(max_examples=sized(4, 500), deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.from_regex(PATTERNS[name], fullmatch=True), st.sampled_from(["{}", "a {} b", '"{}"', "/{}?"]))
+    def holds(secret, frame):
+        text = frame.replace("{}", secret)
+        if REDACTOR.find(text):
+            assert may_hold(text), text
+
+    holds()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([
+            "a", "é", "@", ".", "4111111111111111", "x.com", "password", "=", ":", " ", "1", "\u200b", "＠", "１", "\\u0040", "--", "<", ">",
+            "sk-", "AKIA", "A" * 16, "::", "1:", "Bearer ", "eyJ", "_", "-", '"', "key", "+49", "30 1234567", "%40", "GB82", "WEST", "\\n",
+        ]),
+        max_size=14,
+    ).map("".join),
+)  # fmt: skip
+def test_what_the_gate_holds_clean_is_clean(text):
+    if not REDACTOR.may_hold(rendered(text)):
+        assert REDACTOR.find(text) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_that_passes_the_gate_is_clean(text):
+    if not REDACTOR.may_hold(rendered(text)):
+        assert REDACTOR.text(text) is text
+
+
+def test_the_gate_holds_back_every_canary(rng, canary, sized):
+    for _ in range(sized(3_000, 100_000)):
+        _, _, text = canary(rng)
+        assert REDACTOR.may_hold(rendered(text)), text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"password": "x1"},
+        {"a": [{"apiKey": "x1"}]},
+        {"a": {"X-Auth-Token": "x1"}},
+        {"headers": {"Set-Cookie": "x1"}},
+        {"deep": {"deep": {"clientSecret": "x1"}}},
+    ],
+)
+def test_names_inside_values_are_seen(value):
+    assert REDACTOR.may_hold(rendered(value))
+
+
+def test_an_ordinary_line_passes():
+    line = {
+        "event": "order created",
+        "request_id": "01J9Z3K7Q8W5E6R7T8Y9",
+        "user_id": 184467,
+        "path": "/api/v1/orders",
+        "ms": 12.75,
+    }
+    assert not REDACTOR.may_hold(json.dumps(line, separators=(",", ":")).encode())
+
+
+def test_custom_detectors_widen_the_gate():
+    silent = rendered("see MBR|77 today")
+    assert not REDACTOR.may_hold(silent)
+    assert Redactor(Policy(detectors=(Detector("MEMBER", re.compile(r"MBR\|\d+"), requires=("MBR|",)),))).may_hold(
+        silent
+    )
+    assert Redactor(Policy(detectors=(Detector("MEMBER", re.compile(r"MBR\|\d+")),))).may_hold(rendered("anything"))
+
+
+def test_what_a_detector_requires_is_looked_for_as_json_spells_it():
+    policy = Policy(detectors=(Detector("QUOTED", re.compile(r'"q\d"'), requires=('"q',)),))
+    assert Redactor(policy).may_hold(rendered('a "q1" b'))
+
+
+def test_modes_do_not_change_the_gate():
+    assert Redactor(Policy(modes={"EMAIL_ADDRESS": Mode.DROP})).may_hold(rendered("a@b.example"))

@@ -1,0 +1,218 @@
+"""Through anything: the same object when clean, a copy when not, never an exception."""
+
+import collections
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import pathlib
+import threading
+import types
+import uuid
+
+import pydantic
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from universal_framework.observability.redaction import UNREADABLE, Detector, Mode, Policy, Redactor, redact
+
+REDACTOR = Redactor()
+MAIL = "jane.doe@example.com"
+MASK = "[EMAIL_ADDRESS]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Customer:
+    name: str
+    mail: str
+    password: str = "hunter2"
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    mail: str
+
+
+class Model(pydantic.BaseModel):
+    mail: str
+    api_key: str = "k1"
+    inner: dict[str, str] = {}
+
+
+class Color(enum.Enum):
+    MAIL = MAIL
+    RED = "red"
+
+
+class Shown:
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        return self.text
+
+
+class Broken:
+    def __repr__(self):
+        raise RuntimeError(MAIL)
+
+
+Point = collections.namedtuple("Point", "mail token")  # noqa: PYI024
+
+CLEAN = [
+    None, True, 0, 12.5, "", "order created", b"bytes", [], {}, (), {"a": [1, {"b": ("c",)}]}, {1, 2}, frozenset("ab"),
+    dt.datetime(2024, 1, 2, tzinfo=dt.UTC), uuid.UUID(int=7), decimal.Decimal("1.5"), Color.RED, Slotted("x"),
+    Point("x", None), range(3), Shown("fine"), object, 1717171717171, 1717171717171717, 10**40, float("nan"), float("inf"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", CLEAN, ids=lambda value: type(value).__name__)
+def test_what_is_clean_comes_back_as_the_same_object(value):
+    assert REDACTOR.value(value) is value
+    fields = {"one": value, "two": "x"}
+    assert REDACTOR.fields(fields) is fields
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (MAIL, MASK),
+        ([MAIL, 1], [MASK, 1]),
+        ((MAIL, 1), (MASK, 1)),
+        ({MAIL}, {MASK}),
+        (frozenset([MAIL]), frozenset([MASK])),
+        ({"a": {"b": [MAIL]}}, {"a": {"b": [MASK]}}),
+        ({MAIL: 1, "eve@example.org": 2}, {MASK: 1, MASK + "#2": 2}),
+        (MAIL.encode(), MASK.encode()),
+        (bytearray(MAIL.encode()), MASK.encode()),
+        (b"\xff" + MAIL.encode(), b"\xff" + MASK.encode()),
+        (Point(MAIL, "t1"), Point(MASK, "[SECRET]")),
+        (Customer("x", MAIL), Customer("x", MASK, "[SECRET]")),
+        (Slotted(MAIL), Slotted(MASK)),
+        (Model(mail=MAIL, inner={"pin": "9"}), Model(mail=MASK, api_key="[SECRET]", inner={"pin": "[SECRET]"})),
+        (Color.MAIL, MASK),
+        (Shown(MAIL), MASK),
+        (ValueError(MAIL), MASK),
+        (pathlib.PurePosixPath("/home") / MAIL, "/home/" + MASK),
+        (collections.OrderedDict(a=MAIL), {"a": MASK}),
+        (collections.deque([MAIL]), [MASK]),
+        (types.MappingProxyType({"a": MAIL}), {"a": MASK}),
+        (4111111111111111, "[CREDIT_CARD]"),
+        (4111111111111111.0, "[CREDIT_CARD]"),
+        ({"phone": 4155550132, "user_id": 4155550132}, {"phone": "[PHONE_NUMBER]", "user_id": 4155550132}),
+        ([("Authorization", "Basic x"), ("Accept", "*")], [("Authorization", "[SECRET]"), ("Accept", "*")]),
+        ([(b"cookie", b"a=b")], [(b"cookie", b"[SECRET]")]),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_not_is_copied_and_redacted(value, expected):
+    before = repr(value)
+    result = REDACTOR.value(value)
+    assert result == expected
+    assert repr(value) == before
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["password", "PASSWORD", "db_password", "userPassword", "X-Api-Key", "api_key", "apiKey", "APIKey", "client-secret", "accessToken",
+     "AWS_SECRET_ACCESS_KEY", "Authorization", "set-cookie", "ssn", "card_number", "cvv", "private_key", "connectionString", "refresh_token"],
+)  # fmt: skip
+def test_sensitive_names(key):
+    assert REDACTOR.sensitive_key(key)
+    assert REDACTOR.fields({key: "x"}) == {key: "[SECRET]"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["token_count", "max_tokens", "password_reset_url", "next_page_token", "author", "keyboard", "secretary", "tokenizer", "key",
+     "monkey", "session_id", "authorized", "cookie_policy", "passed", "compass", "event", "shipping", "pinned", "user_id"],
+)  # fmt: skip
+def test_names_that_only_contain_a_word(key):
+    assert not REDACTOR.sensitive_key(key)
+
+
+def test_nothing_stays_nothing_under_a_sensitive_name():
+    fields = {"password": None, "token": "", "secret": False}
+    assert REDACTOR.fields(fields) is fields
+
+
+def test_own_names_and_exceptions_to_ours():
+    redactor = Redactor(Policy(keys=frozenset({"memberNo"}), not_keys=frozenset({"iban"})))
+    assert redactor.fields({"member_no": 7, "iban": "x"}) == {"member_no": "[SECRET]", "iban": "x"}
+
+
+def test_cycles_end_and_do_not_lead_back_to_the_original():
+    cyclic = {"a": MAIL}
+    cyclic["self"] = cyclic
+    result = REDACTOR.value(cyclic)
+    assert MAIL not in repr(result)
+    clean = []
+    clean.append(clean)
+    assert REDACTOR.value(clean) is clean
+
+
+def test_depth_and_shared_parts_are_bounded():
+    deep = MAIL
+    for _ in range(5_000):
+        deep = [deep]
+    assert MAIL not in repr(REDACTOR.value([deep])[0:1])[:100_000]
+    shared = [MAIL]
+    for _ in range(60):
+        shared = [shared, shared]
+    assert REDACTOR.value(shared) is not shared
+
+
+def test_what_cannot_be_read_is_withheld():
+    assert REDACTOR.value(Broken()) == UNREADABLE
+    assert REDACTOR.value({"a": Broken(), "b": "x"}) == {"a": UNREADABLE, "b": "x"}
+
+    def fails(text):
+        raise RuntimeError(text)
+
+    assert Redactor(Policy(detectors=(Detector("OWN", fails),))).text("some text") == UNREADABLE
+
+
+nested = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.just(MAIL)
+    | st.just(4111111111111111),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4) | st.tuples(inner, inner)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(nested)
+def test_any_value_is_cleaned_without_a_word(value):
+    result = REDACTOR.value(value)
+    assert MAIL not in repr(result)
+    assert REDACTOR.value(result) == result or "nan" in repr(result)
+
+
+def test_one_redactor_serves_many_threads(rng, canary):
+    cases = [canary(rng) for _ in range(300)]
+    expected = [REDACTOR.text(text) for _, _, text in cases]
+    wrong = []
+
+    def work():
+        wrong.extend(text for (_, _, text), want in zip(cases, expected, strict=True) if REDACTOR.text(text) != want)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_redact_is_the_short_way():
+    assert redact({"mail": MAIL}) == {"mail": MASK}
+    assert redact(MAIL, Policy(modes={"EMAIL_ADDRESS": Mode.KEEP})) == MAIL
