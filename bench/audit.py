@@ -7,7 +7,8 @@ commit  `AuditLog.append` that returns when the line is on the disk, against the
         hash, write and fdatasync
 verify  records and bytes per second, against hashing the same files with hashlib.sha256 in one go
 
-Contenders run in turn in every round; ratios are taken within a round, their medians are reported. A caller's waiting is
+Contenders run in turn in every round; ratios are taken within a round, their medians are reported.
+A caller's waiting is
 wall time, because waiting is what it is about; so is the commit table, because it is the disk that is measured.
 """
 

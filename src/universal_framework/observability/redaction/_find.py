@@ -63,9 +63,7 @@ class Finder:
     def __init__(self, policy: Policy, is_secret: Judge) -> None:
         wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
         self._wanted = wanted
-        self._cards, self._ssns, self._phones = (
-            name in wanted for name in ("CREDIT_CARD", "US_SSN", "PHONE_NUMBER")
-        )
+        self._cards, self._ssns, self._phones = (name in wanted for name in ("CREDIT_CARD", "US_SSN", "PHONE_NUMBER"))
         self._ip = policy.ip if "IP_ADDRESS" in wanted else IpScope.OFF
         self._detectors = tuple(one for one in policy.detectors if one.name in wanted)
         self._is_secret = is_secret
