@@ -18,6 +18,7 @@ CONTRACT = Contract(
             "ainfo",
             "alog",
             "amsg",
+            "audit",
             "awarn",
             "awarning",
             "bind",

@@ -231,7 +231,7 @@ class _Unknown:
         structlog: Any = sys.modules.get("structlog")
         if structlog is None:
             return False
-        found = getattr(sys.modules.get("structlog._config"), "_CONFIG", None)
+        found: Any = getattr(sys.modules.get("structlog._config"), "_CONFIG", None)
         if hasattr(found, "is_configured"):
             config = found
             return bool(found.is_configured)

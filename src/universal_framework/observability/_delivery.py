@@ -50,7 +50,7 @@ class View(Protocol):
     _component: str
     _fields: Fields
     _known: Known
-    _via: object
+    _via: _bridge.Via
 
     def _call(self, now: int, level: int, msg: object, args: tuple[object, ...], keywords: dict[str, Any]) -> Call: ...
 
@@ -81,7 +81,8 @@ def deliver(
     The parts of the call come one by one, and the way of a line that needs no closer look is written out: on it
     a function call or a value more is several percent of the whole.
     """
-    record = event = layout = None
+    record = event = None
+    layout: Any = None
     line = json_line = b""
     found = False
     at: logging.Logger | None = node
@@ -95,10 +96,10 @@ def deliver(
                     record = record_of(node, view._call(now, level, msg, args, keywords), pipeline)
                 handler.handle(record)
                 continue
-            if handler.layout is not layout:  # type: ignore[attr-defined]
-                layout = handler.layout  # type: ignore[attr-defined]
+            if handler.layout is not layout:
+                layout = handler.layout
                 line = b""
-                if handler.is_json and not pipeline.caller:  # type: ignore[attr-defined]
+                if handler.is_json and not pipeline.caller:
                     known = view._known
                     if known.pipeline is not pipeline:
                         known = _known_anew(view, pipeline)
@@ -128,9 +129,9 @@ def deliver(
                     if event is None:
                         event = event_of(node, view._call(now, level, msg, args, keywords), pipeline)
                     line = layout.render(event)
-                    if handler.is_json:  # type: ignore[attr-defined]
+                    if handler.is_json:
                         json_line = line
-            handler.write(line)  # type: ignore[attr-defined]
+            handler.write(line)
         at = at.parent if at.propagate else None
     if not found:  # stdlib's last resort
         node.callHandlers(record_of(node, view._call(now, level, msg, args, keywords), pipeline))

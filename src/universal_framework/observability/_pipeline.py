@@ -30,6 +30,10 @@ _SHAPES = 4096
 class Redactor(Protocol):
     """What `universal_framework.observability.redaction.Redactor` offers."""
 
+    @property
+    def knows_id(self) -> Callable[[str], object]:
+        """What is true for ids that look like nothing else."""
+
     def may_hold(self, rendered: bytes) -> bool:
         """Say whether a rendered line may hold a secret; False is certain."""
 

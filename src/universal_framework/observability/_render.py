@@ -209,7 +209,7 @@ def _is_clean(fields: Mapping[str, object], rendered: bytes, pipeline: _pipeline
             if len(value) <= _SHORT:
                 if len(clean) >= _REMEMBERED:
                     clean.clear()
-                clean.add(value)  # type: ignore[arg-type]
+                clean.add(value)
         elif not (value is None or (value.__class__ in _NUMBERS and -_SMALL < value < _SMALL)):  # type: ignore[operator]
             return not redactor.may_hold(rendered)
     return True

@@ -156,6 +156,8 @@ class _Sink:
 
     def _drain(self, timeout: float | None) -> bool:
         """Write, in this thread, until nothing is left or `timeout` is over."""
+        if self._writer == get_ident():  # a signal handler, or a finaliser, inside of a write
+            return False  # the outer call finds the line in the queue
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             state = self._write_here(PATIENCE, deadline)
@@ -167,8 +169,6 @@ class _Sink:
 
     def _write_here(self, patience: float, deadline: float | None = None) -> _State:
         """Write, in this thread, until nothing is left or the output takes no more."""
-        if self._writer == get_ident():  # a signal handler, or a finaliser, inside of this very function
-            return _State.STUCK  # the outer call finds the line in the queue
         timeout = -1 if deadline is None else max(deadline - time.monotonic(), 0.0)
         if not self._writing.acquire(timeout=timeout):
             return _State.SLOW
@@ -182,12 +182,14 @@ class _Sink:
 
     def _write_through(self) -> None:
         """Write what is queued, before returning if that is possible in ``limits.block_seconds``."""
+        if self._writer == get_ident():  # as in `_drain`
+            return
         seconds = self._limits.block_seconds if self._waits else 0.0
         state = self._write_here(seconds, time.monotonic() + seconds)
         while state is _State.MORE:
             state = self._write_here(0.0, time.monotonic())
         self._waits = state is _State.DONE
-        if self._closed and self._writer != get_ident():
+        if self._closed:
             self._output.close()  # it opened itself again
 
     def _attempt(self, patience: float) -> _State:
@@ -362,10 +364,12 @@ class DirectSink(_Sink):
             try:
                 if not (self._writer or self._queue or self._held or self._untold or self._closed):
                     self._write_alone(line)
-                    return
+                    if not self._queue:  # else a signal handler has left a line
+                        return
+                    line = b""
             finally:
                 self._writing.release()
-        if not self._admit(line):
+        if line and not self._admit(line):
             self._lose(1, self._full())
         self._write_through()
 
@@ -446,8 +450,8 @@ class QueuedSink(_Sink):
         """
         if not (self._running or self._queue or self._held):
             return True
-        if self._direct:
-            return self._drain(timeout)
+        if self._direct:  # the end: a writer that is stuck for good must not hold the process
+            return self._drain(CLOSE_SECONDS if timeout is None else timeout)
         if self._writer == get_ident():
             return False
         answer: queue.SimpleQueue[bool] = queue.SimpleQueue()

@@ -39,6 +39,7 @@ from universal_framework.observability._settings import (
     level_number,
 )
 from universal_framework.observability._sinks import DirectSink, Limits, Notice, QueuedSink, SinkStats, WhenFull
+from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 
 __all__ = [
     "AuditConfig",
@@ -186,9 +187,8 @@ class _Stack:
                     live = _opened(config, self._reusable_audit(config))
                 except ConfigurationError as error:
                     del self._entries[-1]
-                    logging.getLogger(_OWN).error(  # noqa: TRY400 - its text says it all
-                        "the configuration before cannot be brought back: %s", error
-                    )
+                    logger = UniversalFrameworkLogger("observability", name=_OWN)
+                    logger.error("configuration_not_restored", reason=str(error))  # noqa: TRY400 - it says all there is
                     continue
                 held = former()
                 if held is not None:
@@ -206,6 +206,10 @@ class _Stack:
                     handle._live = None
             self._entries.clear()
             self._bring_back()
+
+    def after_fork_in_child(self) -> None:
+        """Forget that another thread, which the child does not have, was changing something."""
+        self._changing = threading.RLock()
 
     def _reusable_audit(self, config: LoggingConfig) -> Any:
         """Return the open trail if `config` asks for the very same one."""
@@ -275,6 +279,9 @@ class _Stack:
 
 
 _STACK: Final = _Stack()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_STACK.after_fork_in_child)
 
 
 # -- opening ----------------------------------------------------------------------------------------------------

@@ -61,20 +61,24 @@ class Disk:
     def put(self, path: str, data: bytes, *, mode: int = FILE_MODE, durable: bool = False) -> None:
         """Put a whole file in place at once: readers see the old one or the new one."""
         beside = path + BESIDE
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW, mode)
+        try:
+            self._write_file(beside, data, mode, durable=durable)
+            self.rename(beside, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
+            raise
+        if durable:
+            self.sync_directory(os.path.dirname(path))
+
+    def _write_file(self, path: str, data: bytes, mode: int, *, durable: bool) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW, mode)
         try:
             self.write(descriptor, data)
             if durable:
                 self.sync(descriptor)
-        except OSError:
+        finally:
             self.close(descriptor)
-            with contextlib.suppress(OSError):
-                os.unlink(beside)
-            raise
-        self.close(descriptor)
-        self.rename(beside, path)
-        if durable:
-            self.sync_directory(os.path.dirname(path))
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name, in place of what has that name."""
@@ -116,15 +120,19 @@ class Disk:
             os.unlink(path)
 
     def replace_erasing(self, new: str, old: str) -> None:
-        """Move `new` over `old` and overwrite with zeros what `old` was."""
-        descriptor = os.open(old, os.O_WRONLY | _NO_FOLLOW) if os.path.exists(old) else None
-        try:
-            self.rename(new, old)
-        except OSError:
-            if descriptor is not None:
-                self.close(descriptor)
-            raise
-        self.sync_directory(os.path.dirname(old))
+        """Move `new` over `old`, if that was not done yet, and overwrite with zeros what `old` was."""
+        descriptor = None
+        if os.path.exists(new):
+            descriptor = os.open(old, os.O_WRONLY | _NO_FOLLOW) if os.path.exists(old) else None
+            try:
+                self.rename(new, old)
+                self.sync_directory(os.path.dirname(old))  # before the zeros: a power cut may undo the move
+            except OSError:
+                if descriptor is not None:
+                    self.close(descriptor)
+                raise
+        else:
+            self.sync_directory(os.path.dirname(old))
         if descriptor is not None:
             self._zero(descriptor)
 

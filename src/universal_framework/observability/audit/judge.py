@@ -328,10 +328,11 @@ class Judge:
     def _judge_tile_names(self, walk: Walk) -> None:
         blamed = {tile.name for tile, _ in walk.wrong}
         for name in sorted(set(self._log.tile_names()) - walk.names - blamed):
-            parsed = parse_tile_name(name)
-            if self._closed:
+            if name.endswith(BESIDE):
+                self._notes.append(f"{name} is what an interrupted write left")
+            elif self._closed:
                 self._find(Subject.TILE, "does not belong to this log", name)
-            elif parsed is None and not name.endswith(BESIDE):
+            elif parse_tile_name(name) is None:
                 self._notes.append(f"{name} does not belong to this log")
 
     def _blame_pruned_tiles(self) -> bool:
@@ -532,7 +533,8 @@ class Judge:
         segments = {os.path.basename(s.path) for s in self._log.segments()}
         path = self._log.path(stored.SEGMENTS)
         for name in sorted(set(os.listdir(path)) - segments) if os.path.isdir(path) else ():
-            self._find(Subject.FILE, "is no segment of this log", os.path.join(stored.SEGMENTS, name))
+            if os.path.getsize(os.path.join(path, name)):
+                self._find(Subject.FILE, "is no segment of this log", os.path.join(stored.SEGMENTS, name))
 
     def _state_limits(self) -> None:
         if not self._outside:

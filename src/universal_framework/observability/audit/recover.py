@@ -63,13 +63,13 @@ def recover(log: StoredLog, shape: Shape, disk: Disk, clock: Callable[[], int]) 
         if not os.path.lexists(log.path(stored.SIGNING_KEY)):
             return None
         standing = _stand(log)
-        closing = standing.resumed.closing_line  # it was closed, but for the erasure of its key
-        key_file = _key_file(log, standing.key) if closing is None else None
+        closed = standing.resumed.closed  # but for the erasure of its key
+        key_file = None if closed else _key_file(log, standing.key)
         _sweep(log, disk)
         _move_aside(log, standing.torn, disk)
         trail = Trail(log, standing.key.name, shape, disk, clock)
         trail.resume(lock, key_file, standing.resumed)
-        if closing is None:
+        if not closed:
             torn = _torn_files(log)
             trail.write_own(Kind.RECOVERED, {"unsigned": standing.unsigned, "torn": torn})
         text = trail.seal()
@@ -110,7 +110,7 @@ def _stand(log: StoredLog) -> _Standing:
         history.end,
         kept.segment,
         kept.segment_bytes,
-        _closing(kept.last_line) if not kept.lines and not any(t.data for t in more) else None,
+        _is_closing(kept.last_line) and not kept.lines and not any(t.data for t in more),
         tiles + tree_tiles,
     )
     key = _key_in_office(log, segments[: at + 1], newest.size)
@@ -194,9 +194,9 @@ def _joined(lines: list[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 
 
-def _closing(line: bytes) -> bytes | None:
+def _is_closing(line: bytes) -> bool:
     own = records.parse(line, 0)
-    return line if own is not None and own.kind is Kind.CLOSED else None
+    return own is not None and own.kind is Kind.CLOSED
 
 
 def _key_in_office(log: StoredLog, segments: list[Segment], signed: int) -> PublicKey:

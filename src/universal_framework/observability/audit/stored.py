@@ -107,12 +107,13 @@ class StoredLog:
             raise UnreadableError(f"{self.path(name)}: cannot be read: {error.strerror}") from error
 
     def segments(self) -> list[Segment]:
-        """Return the segments that are there, in order."""
+        """Return the segments that are there, in order; an empty file is none yet."""
         found = []
         for name in _names(self.path(SEGMENTS)):
             match = _SEGMENT.fullmatch(name)
-            if match is not None and segment_name(int(match[1])) == name:
-                found.append(Segment(int(match[1]), self.path(SEGMENTS, name)))
+            path = self.path(SEGMENTS, name)
+            if match is not None and segment_name(int(match[1])) == name and os.path.getsize(path):
+                found.append(Segment(int(match[1]), path))
         return sorted(found)
 
     def tile(self, level: int, index: int, width: int) -> bytes | None:

@@ -80,7 +80,7 @@ class Trail:
         self._day = 0
         self._damaged = False  # the segment's file may hold more than it should
         self._no_rotation_before = 0
-        self._closing_line: bytes | None = None
+        self._closed_at = -1  # the position behind the record of the closing
         self._history = -1
         self._history_bytes = 0
         self._history_damaged = False
@@ -159,7 +159,7 @@ class Trail:
         self._open_segment(state.segment)
         self._bytes = self._synced_bytes = state.segment_bytes
         self._key = SigningKey.from_file(self.log.bytes_of(key_file) or b"") if key_file is not None else None
-        self._closing_line = state.closing_line
+        self._closed_at = self.tree.size if state.closed else -1
         self._partials = [n for n in self.log.tile_names() if (tile := parse_tile_name(n)) and tile[2] < WIDTH]
         self._full_tiles.extend(state.tiles)
 
@@ -169,8 +169,9 @@ class Trail:
         Raises:
             OSError: Not all of that was possible; it may be called again.
         """
-        if self._closing_line is None:
-            self.write_own(Kind.CLOSED, {"records": self.position + 1})
+        if self._closed_at != self.position:
+            self._closed_at = self.position + 1
+            self.write_own(Kind.CLOSED, {})
         self.sync()
         text = None
         while self.tree.size > self.signed or self._unpublished is not None:
@@ -245,8 +246,6 @@ class Trail:
         line = records.render(kind, self._clock(), fields)
         self._own_unsynced += 1
         self._unsynced.append(line)
-        if kind is Kind.CLOSED:
-            self._closing_line = line
         self._push()
         return line
 
@@ -265,7 +264,7 @@ class Trail:
         self._unsynced.clear()
         self._own_unsynced = self._written = 0
         self._damaged = True
-        self._closing_line = None
+        self._closed_at = -1
         if self._successor is not None and self._successor.number is None:
             self._successor = None
         return lost
@@ -317,7 +316,7 @@ class Trail:
         descriptor = self._disk.open_append(path)
         try:
             self._disk.sync_directory(os.path.dirname(path))
-        except OSError:
+        except OSError:  # the empty file may stay: it counts as no segment
             self._disk.close(descriptor)
             raise
         if self._segment >= 0:
@@ -478,7 +477,7 @@ class Resumed(NamedTuple):
     history_bytes: int
     segment: int  # number of the first record of the last segment
     segment_bytes: int
-    closing_line: bytes | None  # the last record, where it is the log's last and signed
+    closed: bool  # whether the last record says that it is the last, and is signed
     tiles: list[Tile]  # full ones that may be missing
 
 

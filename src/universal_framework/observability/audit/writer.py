@@ -110,11 +110,10 @@ class Writer:
         self._held += self._admissible(lines)
         try:
             if self._held or self._failures:
-                held = self._held
-                self._current()
-                self._held = []
+                trail = self._current()
+                held, self._held = self._held, []  # from here on they are the trail's
                 self._unsynced_bytes += sum(map(len, held))
-                self._current().write(held)
+                trail.write(held)
             now = time.monotonic()
             late = now - self._sync_at >= self._settings.sync_seconds or self._unsynced_bytes >= _SYNC_BYTES
             if self.trail is not None and self.trail.unsynced and (late or tickets or closing or self._failures):
@@ -133,7 +132,7 @@ class Writer:
         Raises:
             OSError: None can be made.
         """
-        if self.trail is not None and self._failures and not self.trail.attached():
+        if self.trail is not None and not self.trail.attached():
             self._leave_trail()
         if self.trail is None:
             shape = Shape(self._settings.origin, self._settings.segment_bytes, self._settings.retention_days)
@@ -218,7 +217,7 @@ class Writer:
             trail.sync()
         elif now - self._record_at >= self._settings.heartbeat_seconds:
             self._record_at = now
-            trail.write_own(Kind.HEARTBEAT, {"records": trail.position + 1})
+            trail.write_own(Kind.HEARTBEAT, {})
             trail.sync()
 
     def _sign(self, trail: Trail, *, asked: bool) -> None:
@@ -303,8 +302,9 @@ class Writer:
         expired = inbox.deadline is not None and time.monotonic() >= inbox.deadline
         try:
             if self._held:
-                self._current().write(self._held)
-                self._held = []
+                trail = self._current()
+                held, self._held = self._held, []
+                trail.write(held)
             if self.trail is not None and (text := self.trail.seal()) is not None:
                 self._publish(text)
         except OSError as refusal:

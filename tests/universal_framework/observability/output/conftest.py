@@ -87,11 +87,11 @@ def pipe() -> Iterator[Pipe]:
 def program(tmp_path: Path) -> Callable[..., Any]:
     """Run a program in an interpreter of its own; return how it ended, and the lines of ``app.log``."""
 
-    def run(source: str, *, kill: int = 0, expect: int = 0, environment: dict[str, str] | None = None) -> Any:
+    def run(source: str, *, kill: int = 0, expect: int = 0, environment: Any = None, through: Any = ()) -> Any:
         script = tmp_path / "program.py"
         script.write_text(_PRELUDE + textwrap.dedent(source))
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(script)],
+            [*through, sys.executable, "-W", "error", str(script)],
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **(environment or {})},
             stdout=subprocess.PIPE,

@@ -101,6 +101,18 @@ def test_handlers_of_others_stay(configure) -> None:
     assert "both" in stream.getvalue()
 
 
+def test_a_new_handler_stands_where_the_old_one_stood(configure) -> None:
+    configure()
+    theirs = logging.NullHandler()
+    logging.getLogger().addHandler(theirs)
+    before = logging.getLogger().handlers[:]
+    (old,) = _ours()
+    configure()
+    (new,) = _ours()
+    assert logging.getLogger().handlers == [new if one is old else one for one in before]
+    logging.getLogger().removeHandler(theirs)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -209,7 +221,7 @@ def test_a_configuration_that_cannot_be_brought_back_is_said_and_the_one_before_
     third.close()
     house.info("the first again")
     assert _names(events("first.log")) == ["the first again"]
-    assert any("cannot be brought back" in line for line in (tmp_path / "third.log").read_text().splitlines())
+    assert any("configuration_not_restored" in line for line in (tmp_path / "third.log").read_text().splitlines())
     second.close()
     first.close()
 

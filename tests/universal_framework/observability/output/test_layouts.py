@@ -25,7 +25,7 @@ from universal_framework.observability._event import Event
 from universal_framework.observability._layouts import Console, Ecs, Otel, severity_number, wants_colours
 
 EXAMPLES = settings(
-    max_examples=2000 if os.environ.get("LOGSHIFT_FULL") else 60,
+    max_examples=500 if os.environ.get("LOGSHIFT_FULL") else 60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

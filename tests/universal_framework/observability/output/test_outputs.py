@@ -18,7 +18,7 @@ from universal_framework.observability import _outputs
 from universal_framework.observability._outputs import FileOutput, Hindrance, Rotation, StreamOutput
 
 EXAMPLES = settings(
-    max_examples=2000 if os.environ.get("LOGSHIFT_FULL") else 60,
+    max_examples=500 if os.environ.get("LOGSHIFT_FULL") else 60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

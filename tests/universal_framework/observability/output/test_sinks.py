@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -49,11 +51,12 @@ def test_a_direct_line_is_there_when_write_returns(tmp_path, sink) -> None:
 @BOTH
 def test_a_signal_handler_may_log(tmp_path, sink, direct) -> None:
     one = sink(tmp_path / "app.log", direct=direct)
-    handled = []
+    handled, numbers = [], itertools.count()
 
     def handler(number: int, frame: object) -> None:
-        handled.append(number)
-        one.write(b"signal %d\n" % len(handled))
+        mine = next(numbers)  # one handler may interrupt another
+        handled.append(mine)
+        one.write(b"signal %d\n" % mine)
 
     before = signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
@@ -67,7 +70,7 @@ def test_a_signal_handler_may_log(tmp_path, sink, direct) -> None:
         signal.signal(signal.SIGALRM, before)
     assert one.flush(30)
     lines = (tmp_path / "app.log").read_bytes().splitlines()
-    signals = [b"signal %d" % number for number in range(1, len(handled) + 1)]  # one handler may interrupt another
+    signals = [b"signal %d" % number for number in range(len(handled))]
     assert sorted(line for line in lines if line.startswith(b"signal")) == sorted(signals)
     assert [line for line in lines if line.startswith(b"main")] == [b"main %d" % n for n in range(count)]
 
@@ -82,6 +85,17 @@ def test_the_writer_sleeps_while_there_is_nothing(tmp_path, sink) -> None:
     assert one._asleep
     one.write(b"y\n")
     assert one.flush(10)
+
+
+def test_a_line_that_comes_while_the_writer_falls_asleep_keeps_it_awake(tmp_path, sink) -> None:
+    one = sink(tmp_path / "app.log")
+    one._queue.append(b"x\n")  # a caller that has appended, and has not asked yet whether the writer sleeps
+    asleep = threading.Thread(target=one._sleep_until_woken)
+    asleep.start()
+    asleep.join(10)
+    woke = not asleep.is_alive()
+    one._signal.put(None)
+    assert woke
 
 
 # -- a reader that does not keep up -------------------------------------------------------------------------------
@@ -348,3 +362,66 @@ def test_stderr_is_a_sink_like_any_other(sink, capfd, monkeypatch) -> None:
     one.write(b"to stderr\n")
     assert one.flush(10)
     assert "to stderr" in capfd.readouterr().err
+
+
+def test_a_line_of_a_signal_handler_within_a_direct_write_does_not_wait_for_the_next(tmp_path, sink) -> None:
+    class Interrupted(Failing):
+        def write(self, lines, patience=0.1):
+            if lines[0] == b"outer\n":
+                one.write(b"inner\n")
+            return super().write(lines, patience)
+
+    one = sink(Interrupted(tmp_path / "app.log"), direct=True)
+    one.write(b"outer\n")
+    assert sorted((tmp_path / "app.log").read_bytes().splitlines()) == [b"inner", b"outer"]
+
+
+@pytest.mark.needs("strace")
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EINTR", "EAGAIN", "EBADF"])
+def test_an_error_of_any_write_costs_no_line(program, tmp_path, error) -> None:
+    (tmp_path / "app.log").touch()
+    ended = program(
+        """
+        sink = queued()
+        for number in range(300):
+            sink.write(b"%d\\n" % number)
+            if number % 10 == 0:
+                assert sink.flush(20) or sink.flush(20)
+        assert sink.flush(20)
+        print(sink.stats().last_error)
+        """,
+        through=[
+            "strace",
+            "-f",
+            "-o",
+            os.devnull,
+            "-P",
+            str(tmp_path / "app.log"),
+            "-e",
+            f"inject=write:error={error}:when=3+4",
+        ],
+    )
+    assert (b"None" in ended.out) is (error in {"EINTR", "EAGAIN"})
+    assert ended.lines == [b"%d\n" % number for number in range(300)]
+
+
+def test_a_disk_without_room_keeps_lines_until_somebody_makes_some(tmp_path, sink, capfd) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False).returncode:
+        pytest.skip("no disk can be mounted here; see the tests with RLIMIT_FSIZE")
+    try:
+        (folder / "filler").write_bytes(b"x" * 40960)
+        one = sink(folder / "app.log")
+        sent = [b"%05d %s\n" % (number, b"x" * 94) for number in range(500)]
+        for line in sent:
+            one.write(line)
+        assert one.flush(0.5) is False
+        assert "No space left" in one.stats().last_error
+        (folder / "filler").unlink()
+        assert one.flush(20) is True
+        one.close()
+        assert (folder / "app.log").read_bytes() == b"".join(sent)
+        assert one.stats().lost == 0
+    finally:
+        subprocess.run(["umount", folder], check=True)

@@ -134,6 +134,20 @@ def test_structlog_in_front_of_the_tree_is_heard_once(configured) -> None:
     assert [(one["event"], one["level"], one["user"], one["page"]) for one in events] == [("direct", "warning", 1, 2)]
 
 
+def test_structlog_that_renders_before_the_tree_is_heard_with_its_fields(tree) -> None:
+    structlog.configure(
+        processors=[structlog.stdlib.add_log_level, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    logging.getLogger("app.quiet").setLevel(logging.ERROR)
+    with capture_events() as events:
+        structlog.get_logger("app.module").warning("rendered", page=2)
+        structlog.get_logger("app.quiet").warning("too low", page=2)
+        logging.getLogger("app.quiet").error("plain")
+    assert [(one["event"], one.get("page")) for one in events] == [("rendered", 2), ("plain", None)]
+
+
 # -- assertions -----------------------------------------------------------------------------------------------------
 
 
