@@ -29,7 +29,9 @@ def test_the_method_below_the_level_methods_does_not_ask_for_the_level(tree) -> 
 def test_a_configuration_that_disables_loggers_disables_used_ones(tree) -> None:
     logger = tree.logger()
     logger.info("before")
-    logging.config.dictConfig({"version": 1, "disable_existing_loggers": True, "loggers": {"other": {"level": "DEBUG"}}})
+    logging.config.dictConfig(
+        {"version": 1, "disable_existing_loggers": True, "loggers": {"other": {"level": "DEBUG"}}}
+    )
     tree.top.addHandler(tree.handler)
     logger.info("muted")
     assert tree.messages == ["before"]
