@@ -26,7 +26,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from universal_framework.observability import _pipeline
+from universal_framework.observability import _losses, _pipeline
+from universal_framework.observability._cost import Costs
 from universal_framework.observability._event import Event, Layout
 from universal_framework.observability._lines import LineHandler
 from universal_framework.observability._outputs import FileOutput, Output, Rotation, StreamOutput
@@ -101,6 +102,15 @@ class Configuration:
         """Return what was written and lost since it holds; None while another configuration holds."""
         live = self._live
         return None if live is None else live.sink.stats()
+
+    def costs(self) -> Costs | None:
+        """Return what log calls cost, of those that were timed: one in 64. None while another configuration holds."""
+        live = self._live
+        return None if live is None else live.pipeline.cost.told()
+
+    def events_lost(self) -> int:
+        """Return how many events of the house logger this process lost before they reached a sink or a handler."""
+        return _losses.count()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until what was reported is written; False if `timeout` seconds did not suffice."""

@@ -143,7 +143,7 @@ class UniversalFrameworkLogger(logging.Logger):
         keep = object.__setattr__
         # A class of the application's own may decide on levels as it likes, and have methods that we know nothing of.
         quick = plain and self._via != "structlog" and self._node_name != _ROOT  # the tree has no name for its root
-        keep(self, "_levels", node._cache if quick else _NO_LEVELS)  # type: ignore[attr-defined]
+        keep(self, "_levels", vars(node)["_cache"] if quick else _NO_LEVELS)
         keep(self, "__class__", (_public if plain else _forwarding)(type(self)))
         keep(self, "_at", node)
         return node

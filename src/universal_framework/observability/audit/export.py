@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from universal_framework.observability.audit import records, stored
 from universal_framework.observability.audit.errors import MalformedError
-from universal_framework.observability.audit.merkle import leaf_hashes
+from universal_framework.observability.audit.merkle import leaf_hashes, tree_root
 from universal_framework.observability.audit.stored import StoredLog
-from universal_framework.observability.audit.tiles import WIDTH, TiledTree, index_name, parse_tile_name
+from universal_framework.observability.audit.tiles import WIDTH, TileReader, level_length, number_name, tile_name
 
 
 class Exported(NamedTuple):
@@ -64,37 +64,25 @@ def export_tiles(log: StoredLog, folder: str) -> int:
     checkpoints = log.history().checkpoints
     if not checkpoints:
         raise MalformedError(f"{log.directory}: no checkpoint can be read; see audit verify")
-    newest, tree = checkpoints[-1], TiledTree()
-    segments = log.segments()
-    first = segments[0].first if segments else newest.size
-    if first:
-        tree = TiledTree.restored(first, log.tile)
-        _copy_tiles(log, folder, first)
-    for segment in segments:
+    newest = checkpoints[-1]
+    for segment in log.segments():
         lines = segment.read()[0][: max(newest.size - segment.first, 0)]
+        if log.hashes(0, segment.first, len(lines)) != b"".join(leaf_hashes(lines)):
+            raise MalformedError(f"{segment.path}: is not what was signed; see audit verify")
         for start in range(0, len(lines), WIDTH):
             bundle = lines[start : start + WIDTH]
-            _put(folder, _bundle_name((segment.first + start) // WIDTH, len(bundle)), _bundle(bundle))
-        for tile in tree.extend(leaf_hashes(lines)):
-            _put(folder, tile.name, tile.data)
-    if tree.size != newest.size or tree.root() != newest.checkpoint.root:
+            name = number_name((segment.first + start) // WIDTH, len(bundle))
+            _put(folder, f"tile/entries/{name}", _bundle(bundle))
+    if tree_root(newest.size, TileReader(log.hashes).subtree) != newest.checkpoint.root:
         raise MalformedError(f"{log.directory}: is not what was signed; see audit verify")
-    for tile in tree.partial_tiles():
-        _put(folder, tile.name, tile.data)
+    level = 0
+    while length := level_length(level, newest.size):
+        for start in range(0, length, WIDTH):
+            width = min(WIDTH, length - start)
+            _put(folder, tile_name(level, start // WIDTH, width), log.hashes(level, start, width))
+        level += 1
     _put(folder, stored.CHECKPOINT, newest.note.encoded())
     return newest.size
-
-
-def _copy_tiles(log: StoredLog, folder: str, first: int) -> None:
-    """Take over the full tiles of records that were pruned."""
-    for name in log.tile_names():
-        tile = parse_tile_name(name)
-        if tile is not None and tile[2] == WIDTH and (tile[1] + 1) * WIDTH ** (tile[0] + 1) <= first:
-            _put(folder, name, log.bytes_of(name) or b"")
-
-
-def _bundle_name(number: int, width: int) -> str:
-    return f"tile/entries/{index_name(number)}" + (f".p/{width}" if width < WIDTH else "")
 
 
 def _bundle(lines: list[bytes]) -> bytes:

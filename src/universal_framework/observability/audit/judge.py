@@ -24,11 +24,11 @@ from universal_framework.observability.audit.note import PublicKey, SignedCheckp
 from universal_framework.observability.audit.reading import Block, Reading, Walk, named_keys
 from universal_framework.observability.audit.records import DAY_NS, Kind
 from universal_framework.observability.audit.stored import Segment, State, StoredLog
-from universal_framework.observability.audit.tiles import WIDTH, parse_tile_name, split_hashes, tile_name
+from universal_framework.observability.audit.tiles import WIDTH, level_length, split_hashes
 
 _PLAIN_FILES = frozenset(
     (stored.LOCK, stored.PUBLIC_KEY, stored.SIGNING_KEY, stored.NEXT_KEY, stored.CHECKPOINT, stored.HISTORY)
-) | {stored.SEGMENTS, stored.TORN, stored.PRUNED, "tile"}
+) | {stored.SEGMENTS, stored.TILES, stored.TORN, stored.PRUNED}
 
 
 class Judge:
@@ -192,12 +192,12 @@ class Judge:
                 self._blame_records(block, expected)
             self._blame_tiles(by_tiles)
             self._judge_gaps()
-            self._judge_tile_names(by_tiles)
+            self._judge_levels()
             return by_tiles.roots
         by_records, _ = self._walk(prefer_tiles=False)
         if self._agrees(by_records):
             self._blame_tiles(by_records)
-            self._judge_tile_names(by_records)
+            self._judge_levels()
             return by_records.roots
         self._judge_gaps()
         for block, expected in suspects:
@@ -249,19 +249,8 @@ class Judge:
         return not self._closed and (last or self._end_of(block) > self._signed)
 
     def _tiled(self, start: int, end: int) -> list[bytes]:
-        """Return the leaf hashes from `start` up to `end` that level 0 has; fewer where tiles are missing."""
-        found: list[bytes] = []
-        end = min(end, self._signed)
-        while start < end:
-            number, skip = divmod(start, WIDTH)
-            width = min(WIDTH, self._signed - number * WIDTH)
-            data = self._log.tile(0, number, width) or b""
-            some = split_hashes(data)[skip : skip + end - start]
-            if len(some) < min(width - skip, end - start) or (some and len(some[-1]) != HASH_BYTES):
-                break
-            found += some
-            start += len(some)
-        return found
+        """Return the leaf hashes from `start` up to `end` that level 0 has; fewer where they are missing."""
+        return split_hashes(self._log.hashes(0, start, max(min(end, self._signed) - start, 0)))
 
     def _blame_records(self, block: Block, expected: list[bytes]) -> None:
         changes = differences(expected, block.hashes)
@@ -312,49 +301,58 @@ class Judge:
         self._find(Subject.RECORD, message, file, None, None, first, end - first)
 
     def _blame_tiles(self, walk: Walk) -> None:
-        for tile, data in walk.wrong:
-            lost = data is None or not data.strip(b"\0") or (len(data) < len(tile.data) and tile.data.startswith(data))
+        ended: set[int] = set()
+        for wrong in walk.wrong:
+            file, at = _level_file(wrong.level), wrong.start * HASH_BYTES
+            lost = wrong.made.startswith(wrong.found.rstrip(b"\0"))
             if lost and self._state is State.CRASHED:
-                self._notes.append(f"{tile.name} is not there, as a power cut leaves it; its records are")
-                continue
-            if data is None:
-                self._find(Subject.TILE, "is missing; what it stands for is intact", tile.name)
-                continue
-            offset = _first_difference(data, tile.data)
-            record = (tile.number * WIDTH + offset // HASH_BYTES) * WIDTH**tile.level
-            message = "was altered; the records that it stands for are intact"
-            self._find(Subject.TILE, message, tile.name, None, offset, record)
+                if wrong.level not in ended:
+                    self._notes.append(f"the end of {file} is not there, as a power cut leaves it; its records are")
+                ended.add(wrong.level)
+            elif wrong.made.startswith(wrong.found):
+                if wrong.level not in ended:
+                    message = "is missing or too short; the records that it stands for are intact"
+                    self._find(Subject.TILE, message, file, None, at + len(wrong.found))
+                ended.add(wrong.level)
+            else:
+                difference = _first_difference(wrong.found, wrong.made)
+                record = (wrong.start + difference // HASH_BYTES) * WIDTH**wrong.level
+                message = "was altered; the records that it stands for are intact"
+                self._find(Subject.TILE, message, file, None, at + difference, record)
 
-    def _judge_tile_names(self, walk: Walk) -> None:
-        blamed = {tile.name for tile, _ in walk.wrong}
-        for name in sorted(set(self._log.tile_names()) - walk.names - blamed):
-            if name.endswith(BESIDE):
-                self._notes.append(f"{name} is what an interrupted write left")
-            elif self._closed:
-                self._find(Subject.TILE, "does not belong to this log", name)
-            elif parse_tile_name(name) is None:
-                self._notes.append(f"{name} does not belong to this log")
+    def _judge_levels(self) -> None:
+        """A closed log has exactly the levels that its size asks for."""
+        for name in self._log.levels() if self._closed else ():
+            length = level_length(int(name), self._signed) * HASH_BYTES if name.isdecimal() and len(name) < 3 else 0
+            size = os.path.getsize(self._log.path(stored.TILES, name))
+            if not length or str(int(name)) != name:
+                self._find(Subject.TILE, "does not belong to this log", f"{stored.TILES}/{name}")
+            elif size > length:
+                self._find(Subject.TILE, "has bytes behind its last hash", f"{stored.TILES}/{name}", None, length)
 
     def _blame_pruned_tiles(self) -> bool:
-        """Name the tiles of pruned records that are missing, or are not what the level above says; say if any is."""
+        """Name the hashes of pruned records that are missing, or not what the level above says; say if any are."""
         first = self._reading.blocks[0].segment.first if self._reading.blocks else self._signed
         found = False
-        for number in range(-(-first // WIDTH)):
-            width = min(WIDTH, self._signed - number * WIDTH)
-            data = self._log.tile(0, number, width) or b""
-            above = (self._log.tile(1, number // WIDTH, number % WIDTH + 1) or b"")[number % WIDTH * HASH_BYTES :]
-            whole = len(data) == width * HASH_BYTES
-            if whole and (width < WIDTH or above[:HASH_BYTES] == perfect_root(split_hashes(data))):
+        for start in range(0, first, WIDTH):
+            width = min(WIDTH, self._signed - start)
+            hashes = self._tiled(start, start + width)
+            above = self._log.hashes(1, start // WIDTH, 1)
+            whole = len(hashes) == width
+            if whole and (width < WIDTH or above == perfect_root(hashes)):
                 continue
             message = "was altered" if whole else "is missing or too short"
             self._find(
                 Subject.TILE,
                 f"{message}; the records that it stands for were pruned",
-                tile_name(0, number, width),
-                record=number * WIDTH,
+                _level_file(0),
+                offset=(start + (0 if whole else len(hashes))) * HASH_BYTES,
+                record=start,
                 length=width,
             )
             found = True
+            if not whole:
+                break
         return found
 
     def _blame_range(self, walk: Walk) -> None:
@@ -375,11 +373,11 @@ class Judge:
 
     def _narrow(self, walk: Walk, low: int, high: int) -> tuple[int, int]:
         """Return the range of a bundle whose hash in the level above is another, if there is one in the range."""
-        for tile, data in walk.wrong:
-            if tile.level == 1 and data is not None:
-                for i, (mine, theirs) in enumerate(zip(split_hashes(tile.data), split_hashes(data), strict=False)):
-                    start = (tile.number * WIDTH + i) * WIDTH
-                    if mine != theirs and start < high and start + WIDTH > low:
+        for wrong in walk.wrong:
+            if wrong.level == 1:
+                pairs = zip(split_hashes(wrong.made), split_hashes(wrong.found), strict=False)
+                for start in ((wrong.start + i) * WIDTH for i, (mine, theirs) in enumerate(pairs) if mine != theirs):
+                    if start < high and start + WIDTH > low:
                         return max(low, start), min(high, start + WIDTH)
         return low, high
 
@@ -604,6 +602,10 @@ def _describe(change: Difference, first: int, lines: Sequence[bytes], expected: 
             )  # fmt: skip
         case Change.INSERTED:
             return f"{change.length} records were inserted" if several else "a record was inserted"
+
+
+def _level_file(level: int) -> str:
+    return f"{stored.TILES}/{level}"
 
 
 def _at(data: bytes, offset: int) -> tuple[int, int]:

@@ -49,6 +49,8 @@ def prove_inclusion(log: StoredLog, record: int, size: int | None = None) -> byt
     if not 0 <= record < checkpoint.size:
         raise RefusedError(f"{log.directory}: record {record} is not among the {checkpoint.size} that are signed")
     path = inclusion_path(record, checkpoint.size, reader.subtree)
+    if not inclusion_holds(record, checkpoint.size, reader.leaf(record), path, checkpoint.checkpoint.root):
+        raise _altered(log)
     return _text([_HEADER, f"index {record}"], path, checkpoint)
 
 
@@ -62,7 +64,11 @@ def prove_consistency(log: StoredLog, old: int, new: int | None = None) -> bytes
     checkpoint, reader = _tree(log, new)
     if not 0 < old <= checkpoint.size:
         raise RefusedError(f"{log.directory}: {old} is not between 1 and the {checkpoint.size} records that are signed")
-    return _text([f"old {old}"], consistency_path(old, checkpoint.size, reader.subtree), checkpoint)
+    path = consistency_path(old, checkpoint.size, reader.subtree)
+    roots = tree_root(old, reader.subtree), checkpoint.checkpoint.root
+    if not consistency_holds(old, checkpoint.size, *roots, path):
+        raise _altered(log)
+    return _text([f"old {old}"], path, checkpoint)
 
 
 def parse_inclusion(data: bytes) -> Proof:
@@ -101,17 +107,19 @@ def consistency_is_proven(proof: Proof, old: SignedCheckpoint, key: PublicKey) -
 
 
 def _tree(log: StoredLog, size: int | None) -> tuple[SignedCheckpoint, TileReader]:
-    """Return the checkpoint of a size, and what reads its tree; they were found to agree."""
+    """Return the checkpoint of a size, and what reads the tiles of its tree."""
     checkpoints = log.history().checkpoints
     if not checkpoints:
         raise MalformedError(f"{log.directory}: no checkpoint can be read; see audit verify")
     found = checkpoints[-1] if size is None else next((c for c in checkpoints if c.size == size), None)
     if found is None:
         raise RefusedError(f"{log.directory}: no checkpoint of {size} records was signed, or it was pruned")
-    reader = TileReader(checkpoints[-1].size, log.tile)
-    if tree_root(found.size, reader.subtree) != found.checkpoint.root:
-        raise MalformedError(f"{log.directory}: is not what was signed; see audit verify")
+    reader = TileReader(log.hashes)
     return found, reader
+
+
+def _altered(log: StoredLog) -> MalformedError:
+    return MalformedError(f"{log.directory}: is not what was signed; see audit verify")
 
 
 def _text(head: Sequence[str], path: Sequence[bytes], checkpoint: SignedCheckpoint) -> bytes:

@@ -21,7 +21,7 @@ from universal_framework.observability.audit.merkle import leaf_hashes, tree_roo
 from universal_framework.observability.audit.note import SignedCheckpoint
 from universal_framework.observability.audit.records import DAY_NS, Kind, Own
 from universal_framework.observability.audit.stored import Evidence, Pruned, Segment, StoredLog
-from universal_framework.observability.audit.tiles import TileReader, split_hashes
+from universal_framework.observability.audit.tiles import TileReader
 from universal_framework.observability.audit.trail import Trail
 
 _LASTING = (Kind.START, Kind.KEY, Kind.RECOVERED, Kind.CLOSED)
@@ -135,21 +135,15 @@ def _begun(segment: Segment) -> int:
 def _checked(log: StoredLog, segment: Segment, end: int) -> list[Evidence]:
     """Return the records of a segment that have to be kept; it must be what its tiles say."""
     lines, torn = segment.read()
-    hashes = leaf_hashes(lines)
-    for at in range(0, len(hashes), 256):
-        width = min(256, len(hashes) - at)
-        tile = log.tile(0, (segment.first + at) // 256, width) or b""
-        if split_hashes(tile)[:width] != hashes[at : at + width]:
-            break
-    else:
-        if not torn and segment.first + len(lines) == end:
-            kept = [own.number for own in stored.own_records(lines, segment.first) if own.kind in _LASTING]
-            return [Evidence(index, lines[index - segment.first]) for index in kept]
+    whole = not torn and segment.first + len(lines) == end
+    if whole and log.hashes(0, segment.first, len(lines)) == b"".join(leaf_hashes(lines)):
+        kept = [own.number for own in stored.own_records(lines, segment.first) if own.kind in _LASTING]
+        return [Evidence(number, lines[number - segment.first]) for number in kept]
     raise MalformedError(f"{segment.path}: is not what was signed; nothing was removed: see audit verify")
 
 
 def _check_root(log: StoredLog, newest: SignedCheckpoint) -> None:
-    if tree_root(newest.size, TileReader(newest.size, log.tile).subtree) != newest.checkpoint.root:
+    if tree_root(newest.size, TileReader(log.hashes).subtree) != newest.checkpoint.root:
         raise MalformedError(f"{log.directory}: its tiles are not what was signed; nothing was removed")
 
 

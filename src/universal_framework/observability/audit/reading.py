@@ -1,21 +1,22 @@
 """A log read as a whole: hashes of its records, the trail's own records, and one walk over all leaves. Judges nothing.
 
-In: a stored log. Out: what its records hash to, which keys they name, the roots at the sizes that matter, and which
-stored tiles differ from those that the leaves make.
+In: a stored log. Out: what its records hash to, which keys they name, the roots at the sizes that matter, and where
+what is stored of the levels differs from those that the leaves make.
 """
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from universal_framework.observability.audit import note, records, stored
 from universal_framework.observability.audit.errors import MalformedError
-from universal_framework.observability.audit.merkle import leaf_hashes
+from universal_framework.observability.audit.merkle import HASH_BYTES, leaf_hashes
 from universal_framework.observability.audit.note import PublicKey
 from universal_framework.observability.audit.records import Kind, Own
 from universal_framework.observability.audit.stored import Segment, StoredLog
-from universal_framework.observability.audit.tiles import WIDTH, Tile, TiledTree
+from universal_framework.observability.audit.tiles import WIDTH, TiledTree, level_length
 
 
 class Block:
@@ -71,17 +72,26 @@ class Reading:
         return self.blocks[-1].segment.first + len(self.blocks[-1].hashes)
 
 
+class Mismatch(NamedTuple):
+    """Hashes of a level, within one tile, that are not those which the leaves make."""
+
+    level: int
+    start: int  # number of the first hash
+    made: bytes
+    found: bytes
+
+
 class Walk:
-    """One walk over leaf hashes: the roots at the sizes that matter, and the tiles that differ from those stored."""
+    """One walk over leaf hashes: the roots at the sizes that matter, and what differs in the levels stored."""
 
     def __init__(self, log: StoredLog, sizes: Iterable[int], signed: int) -> None:
         self.roots: dict[int, bytes] = {}
-        self.names: set[str] = set()
-        self.wrong: list[tuple[Tile, bytes | None]] = []
+        self.wrong: list[Mismatch] = []
         self._log = log
         self._sizes = sorted(set(sizes))
         self._signed = signed
         self._tree = TiledTree()
+        self._compared: list[int] = []
 
     @property
     def size(self) -> int:
@@ -94,25 +104,32 @@ class Walk:
         while start < len(hashes):
             at = bisect.bisect_right(self._sizes, self._tree.size)
             stop = self._sizes[at] - self._tree.size + start if at < len(self._sizes) else len(hashes)
-            for tile in self._tree.extend(hashes[start:stop]):
-                self._compare(tile)
+            self._tree.extend(hashes[start:stop])
             start = min(stop, len(hashes))
             if at < len(self._sizes) and self._tree.size == self._sizes[at]:
                 self.roots[self._tree.size] = self._tree.root()
-                if self._tree.size == self._signed:
-                    for tile in self._tree.partial_tiles():
-                        self._compare(tile)
+        for level, data in enumerate(self._tree.take_fresh()):
+            self._compare(level, data)
 
-    def _compare(self, tile: Tile) -> None:
-        if (tile.number * WIDTH + tile.width) * WIDTH**tile.level > self._signed:
+    def _compare(self, level: int, data: bytes) -> None:
+        """Compare what a level gained with what is stored, as far as it is signed."""
+        if level == len(self._compared):
+            self._compared.append(0)
+        start = self._compared[level]
+        end = min(start + len(data) // HASH_BYTES, level_length(level, self._signed))
+        self._compared[level] = start + len(data) // HASH_BYTES
+        if end <= start:
             return
-        self.names.add(tile.name)
-        data = self._log.bytes_of(tile.name)
-        if data is None and tile.width < WIDTH:
-            wider = self._log.tile(tile.level, tile.number, tile.width)
-            data = None if wider is None else wider[: len(tile.data)]
-        if data != tile.data:
-            self.wrong.append((tile, data))
+        found = self._log.hashes(level, start, end - start)
+        if found == data[: (end - start) * HASH_BYTES]:
+            return
+        while start < end:
+            stop = min((start // WIDTH + 1) * WIDTH, end)
+            first, last = ((n - self._compared[level]) * HASH_BYTES + len(data) for n in (start, stop))
+            mine, theirs = data[first:last], found[first:last]
+            if mine != theirs:
+                self.wrong.append(Mismatch(level, start, mine, theirs))
+            start = stop
 
 
 def named_keys(own: Iterable[Own]) -> list[tuple[int, PublicKey]]:

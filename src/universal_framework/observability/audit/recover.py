@@ -3,7 +3,7 @@
 In: a log whose writer is gone. Out: the same log, closed; what was torn lies beside it, named in a record with its
 hash, never silently cut. Where the records disagree with what was signed, nothing is touched and `AlarmError` says why.
 
-The signed part is checked by hashing the last segment onto the tiles before it, or, where tiles are damaged, by
+The signed part is checked by hashing the last segment onto the tiles before it, or, where those are damaged, by
 hashing all records. What follows the last checkpoint is kept up to the first line that a crash can have torn: one
 that does not end, or has a NUL byte (file systems show unwritten blocks as zeros).
 """
@@ -19,11 +19,11 @@ from typing import NamedTuple
 from universal_framework.observability.audit import keys, records, stored
 from universal_framework.observability.audit.disk import BESIDE, Disk
 from universal_framework.observability.audit.errors import AuditError, MalformedError
-from universal_framework.observability.audit.merkle import HASH_BYTES, leaf_hashes
+from universal_framework.observability.audit.merkle import leaf_hashes
 from universal_framework.observability.audit.note import PublicKey, SignedCheckpoint, parse_public_key
 from universal_framework.observability.audit.records import Kind, Value
 from universal_framework.observability.audit.stored import Segment, StoredLog
-from universal_framework.observability.audit.tiles import WIDTH, Tile, TiledTree, tile_name
+from universal_framework.observability.audit.tiles import TiledTree
 from universal_framework.observability.audit.trail import Resumed, Shape, Trail
 
 
@@ -101,9 +101,9 @@ def _stand(log: StoredLog) -> _Standing:
     if at is None:
         raise MalformedError(f"no segment holds record {newest.size - 1}, which was signed")
     lines, rest = segments[at].read()
-    tree, tiles = _signed_tree(log, segments[: at + 1], lines, newest)
+    tree, hashed = _signed_tree(log, segments[: at + 1], lines, newest)
     kept, more = _tail(segments[at:], lines, rest, newest.size)
-    tree_tiles = tree.extend(leaf_hashes(kept.lines))
+    tree.extend(leaf_hashes(kept.lines))
     resumed = Resumed(
         tree,
         newest.size,
@@ -111,7 +111,7 @@ def _stand(log: StoredLog) -> _Standing:
         kept.segment,
         kept.segment_bytes,
         _is_closing(kept.last_line) and not kept.lines and not any(t.data for t in more),
-        tiles + tree_tiles,
+        hashed,
     )
     key = _key_in_office(log, segments[: at + 1], newest.size)
     return _Standing(resumed, key, len(kept.lines), [t for t in torn + more if t.data])
@@ -119,38 +119,28 @@ def _stand(log: StoredLog) -> _Standing:
 
 def _signed_tree(
     log: StoredLog, segments: list[Segment], lines: list[bytes], newest: SignedCheckpoint
-) -> tuple[TiledTree, list[Tile]]:
-    """Return the tree that was signed last, and the tiles that had to be made for it."""
+) -> tuple[TiledTree, int]:
+    """Return the tree that was signed last, and from which record on its hashes have to be written again.
+
+    Levels are synced whenever a segment begins, so only hashes of the last one may have been lost.
+    """
     last = segments[-1]
     signed = lines[: newest.size - last.first]
     if len(signed) < newest.size - last.first:
         first_missing = last.first + len(lines)
         raise MalformedError(f"records {first_missing} to {newest.size - 1} were signed and are missing")
-    if _tiles_are_whole(log, newest.size):
-        with contextlib.suppress(MalformedError):
-            tree = TiledTree.restored(last.first, log.tile)
-            tiles = tree.extend(leaf_hashes(signed))
-            if tree.root() == newest.checkpoint.root:
-                return tree, tiles
-    tree, tiles = TiledTree.restored(segments[0].first, log.tile), []
+    with contextlib.suppress(MalformedError):
+        tree = TiledTree.restored(last.first, log.hashes)
+        tree.extend(leaf_hashes(signed))
+        if tree.root() == newest.checkpoint.root:
+            return tree, last.first
+    tree = TiledTree.restored(segments[0].first, log.hashes)
     for segment in segments[:-1]:
-        tiles += tree.extend(leaf_hashes(segment.read()[0]))
-    tiles += tree.extend(leaf_hashes(signed))
+        tree.extend(leaf_hashes(segment.read()[0]))
+    tree.extend(leaf_hashes(signed))
     if tree.size != newest.size or tree.root() != newest.checkpoint.root:
         raise MalformedError(f"the first {newest.size} records are not those that were signed")
-    return tree, tiles
-
-
-def _tiles_are_whole(log: StoredLog, size: int) -> bool:
-    """Say whether no full tile is short or has holes: tiles are synced late, so a power cut may have taken some."""
-    blank, level = bytes(HASH_BYTES), 0
-    while count := size // WIDTH ** (level + 1):
-        for number in range(count):
-            data = log.bytes_of(tile_name(level, number)) or b""
-            if len(data) != WIDTH * HASH_BYTES or blank in data:
-                return False
-        level += 1
-    return True
+    return tree, segments[0].first
 
 
 class _Tail(NamedTuple):

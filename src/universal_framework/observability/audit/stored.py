@@ -9,7 +9,7 @@
     <log>/checkpoint                   the newest checkpoint (C2SP tlog-checkpoint)
     <log>/checkpoints                  all checkpoints, one after another
     <log>/segments/000000000000.jsonl  records, one line each; named after the number of the first
-    <log>/tile/<level>/<number>        hashes (C2SP tlog-tiles); of partial tiles only the widest
+    <log>/tile/<level>                 hashes (the tiles of a level of C2SP tlog-tiles, one after another)
     <log>/torn/                        unfinished writes that a crash left, moved aside
     <log>/pruned.jsonl                 what was removed by retention, and which records vouch for that
 """
@@ -20,16 +20,17 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
 from universal_framework.observability.audit import keys, note, records
 from universal_framework.observability.audit.errors import MalformedError, UnreadableError
-from universal_framework.observability.audit.tiles import WIDTH, tile_name
+from universal_framework.observability.audit.merkle import HASH_BYTES
 
 LOCK, PUBLIC_KEY, SIGNING_KEY, NEXT_KEY = "lock", "public-key", "signing-key", "signing-key.next"
-CHECKPOINT, HISTORY, SEGMENTS, TORN, PRUNED = "checkpoint", "checkpoints", "segments", "torn", "pruned.jsonl"
+CHECKPOINT, HISTORY, SEGMENTS, TILES, TORN = "checkpoint", "checkpoints", "segments", "tile", "torn"
+PRUNED = "pruned.jsonl"
 
 #: A log that is being made; it has acknowledged nothing yet.
 UNBORN = ".new-"
@@ -116,21 +117,20 @@ class StoredLog:
                 found.append(Segment(int(match[1]), path))
         return sorted(found)
 
-    def tile(self, level: int, index: int, width: int) -> bytes | None:
-        """Return a tile of at least `width` hashes: the full one, that of this width, or any wider one."""
-        for name in (tile_name(level, index), tile_name(level, index, width)):
-            data = self.bytes_of(name)
-            if data is not None:
-                return data
-        wider = tile_name(level, index, 1).removesuffix("/1")
-        widths = sorted(int(n) for n in _names(self.path(wider)) if n.isdecimal() and width < int(n) < WIDTH)
-        return self.bytes_of(f"{wider}/{widths[-1]}") if widths else None
+    def hashes(self, level: int, start: int, count: int) -> bytes:
+        """Return the hashes of a level from number `start` on, as far as they are there and not more than `count`."""
+        try:
+            with open(self.path(TILES, str(level)), "rb") as file:
+                file.seek(start * HASH_BYTES)
+                return file.read(count * HASH_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
+        except OSError as error:
+            raise UnreadableError(f"{error.filename}: cannot be read: {error.strerror}") from error
 
-    def tile_names(self) -> Iterator[str]:
-        """Yield the names of all files below ``tile/``, relative to the log, with ``/``."""
-        for folder, _, names in os.walk(self.path("tile")):
-            relative = os.path.relpath(folder, self.directory).replace(os.sep, "/")
-            yield from (f"{relative}/{name}" for name in names)
+    def levels(self) -> list[str]:
+        """Return the names of what is in the directory of levels."""
+        return sorted(_names(self.path(TILES)))
 
     def history(self) -> note.History:
         """Return the checkpoints so far."""

@@ -1,103 +1,84 @@
-"""A Merkle tree cut into tiles of 256 hashes, as C2SP tlog-tiles cuts it. Pure.
+"""A Merkle tree in the levels of C2SP tlog-tiles: level 0 has the leaves, each level above one hash for 256. Pure.
 
-In: leaf hashes in order. Out: the tiles that are full now, the partial ones of this size, the root; and, from tiles
-that somebody reads, the hash of any complete subtree. Names of tiles are relative and use ``/``.
+In: leaf hashes in order. Out: what each level gains, the root; and, from levels that somebody reads, the hash of any
+complete subtree. Stored are whole levels, one file each, to which a log only appends: a tile of the specification is
+8,192 bytes of it (`tile_name` says which, for whoever serves or exports them). A file per tile would cost a log more
+than all its hashing does.
 
 https://c2sp.org/tlog-tiles
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from universal_framework.observability.audit.errors import MalformedError
 from universal_framework.observability.audit.merkle import HASH_BYTES, bag, peaks, perfect_root
 
 WIDTH = 256
 _HEIGHT = 8  # 2**8 == WIDTH
-_NAME = re.compile(r"tile/(0|[1-9]\d?)/((?:x\d{3}/)*\d{3})(?:\.p/([1-9]\d{0,2}))?")
+
+#: (level, start, count) -> up to `count` hashes of a level from number `start` on, in one string.
+LoadHashes = Callable[[int, int, int], bytes]
 
 
-class Tile(NamedTuple):
-    """One tile: its level (0 has leaf hashes), its number in the level, and up to 256 hashes in one string."""
-
-    level: int
-    number: int
-    data: bytes
-
-    @property
-    def width(self) -> int:
-        """How many hashes it holds."""
-        return len(self.data) // HASH_BYTES
-
-    @property
-    def name(self) -> str:
-        """Where the specification puts it."""
-        return tile_name(self.level, self.number, self.width)
+def tile_name(level: int, number: int, width: int = WIDTH) -> str:
+    """Return how the specification names a tile; number 1234067 becomes ``x001/x234/067``."""
+    return f"tile/{level}/{number_name(number, width)}"
 
 
-def tile_name(level: int, index: int, width: int = WIDTH) -> str:
-    """Return the relative name of a tile; 1234067 becomes ``x001/x234/067``."""
-    return f"tile/{level}/{index_name(index)}" + (f".p/{width}" if width < WIDTH else "")
+def number_name(number: int, width: int = WIDTH) -> str:
+    """Return a tile's number as path elements of three digits, and its width where it is not full."""
+    groups = [f"{number % 1000:03d}"]
+    while number := number // 1000:
+        groups.append(f"x{number % 1000:03d}")
+    return "/".join(reversed(groups)) + (f".p/{width}" if width < WIDTH else "")
 
 
-def index_name(index: int) -> str:
-    """Return a tile's number as path elements of three digits."""
-    groups = [f"{index % 1000:03d}"]
-    while index := index // 1000:
-        groups.append(f"x{index % 1000:03d}")
-    return "/".join(reversed(groups))
-
-
-def parse_tile_name(name: str) -> tuple[int, int, int] | None:
-    """Return level, number and width of the tile with this name, or None where it names none."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        return None
-    level, index, width = int(match[1]), int(match[2].replace("/", "").replace("x", "")), int(match[3] or WIDTH)
-    return (level, index, width) if tile_name(level, index, width) == name else None
+def level_length(level: int, size: int) -> int:
+    """Return how many hashes a level has in a tree of `size` leaves."""
+    return size >> (_HEIGHT * level)
 
 
 def split_hashes(data: bytes) -> list[bytes]:
-    """Return the hashes that stand in a tile."""
-    return [data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)]
+    """Return the hashes that stand in a string, without an unfinished last one."""
+    return [data[i : i + HASH_BYTES] for i in range(0, len(data) - HASH_BYTES + 1, HASH_BYTES)]
 
 
 class TiledTree:
     """A tree that grows, holding only what its next hash needs: fewer than 256 hashes in each level."""
 
-    __slots__ = ("_levels", "size")
+    __slots__ = ("_fresh", "_levels", "size")
 
     def __init__(self) -> None:
         self.size = 0
         self._levels: list[list[bytes]] = [[]]
+        self._fresh: list[bytearray] = [bytearray()]
 
     @classmethod
-    def restored(cls, size: int, load: LoadTile) -> TiledTree:
-        """Return the tree of `size` leaves from its rightmost tiles.
+    def restored(cls, size: int, load: LoadHashes) -> TiledTree:
+        """Return the tree of `size` leaves from the ends of its levels.
 
         Raises:
-            MalformedError: A tile is missing or too short.
+            MalformedError: A level is too short.
         """
         tree = cls()
         tree.size = size
         tree._levels = []
-        count, level = size, 0
-        while count or level == 0:
-            width = count % WIDTH
-            data = load(level, count // WIDTH, width) if width else b""
-            if data is None or len(data) < width * HASH_BYTES:
-                raise MalformedError(f"{tile_name(level, count // WIDTH, width)} is missing or too short")
-            tree._levels.append(split_hashes(data[: width * HASH_BYTES]))
-            count //= WIDTH
+        level = 0
+        while (length := level_length(level, size)) or level == 0:
+            width = length % WIDTH
+            row = split_hashes(load(level, length - width, width))
+            if len(row) != width:
+                raise MalformedError(f"tile/{level} has fewer than {length} hashes")
+            tree._levels.append(row)
             level += 1
+        tree._fresh = [bytearray() for _ in tree._levels]
         return tree
 
-    def extend(self, leaves: Sequence[bytes]) -> list[Tile]:
-        """Add leaf hashes; return the tiles that they filled, lower levels first."""
-        full: list[Tile] = []
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add leaf hashes."""
+        self._fresh[0] += b"".join(leaves)
         start = 0
         while start < len(leaves):
             row = self._levels[0]
@@ -106,70 +87,50 @@ class TiledTree:
             self.size += len(some)
             start += len(some)
             if len(row) == WIDTH:
-                self._carry(full)
-        return full
+                self._carry()
 
-    def _carry(self, full: list[Tile]) -> None:
+    def _carry(self) -> None:
         level = 0
         while len(self._levels[level]) == WIDTH:
-            row = self._levels[level]
-            full.append(Tile(level, self.size // WIDTH ** (level + 1) - 1, b"".join(row)))
-            if level + 1 == len(self._levels):
-                self._levels.append([])
-            self._levels[level + 1].append(perfect_root(row))
+            above = perfect_root(self._levels[level])
             self._levels[level] = []
             level += 1
+            if level == len(self._levels):
+                self._levels.append([])
+                self._fresh.append(bytearray())
+            self._levels[level].append(above)
+            self._fresh[level] += above
+
+    def take_fresh(self) -> list[bytes]:
+        """Return, once, what each level gained since this was last asked."""
+        fresh = [bytes(data) for data in self._fresh]
+        for data in self._fresh:
+            data.clear()
+        return fresh
 
     def root(self) -> bytes:
         """Return the root of the tree as it is now."""
         return bag([peak for row in reversed(self._levels) for peak in peaks(row)])
 
-    def partial_tiles(self) -> list[Tile]:
-        """Return the tiles of this size that are not full yet."""
-        return [
-            Tile(level, self.size // WIDTH ** (level + 1), b"".join(row))
-            for level, row in enumerate(self._levels)
-            if row
-        ]
-
-
-#: (level, index, width) -> at least `width` hashes in one string, or None where there is no such tile.
-LoadTile = Callable[[int, int, int], bytes | None]
-
 
 class TileReader:
-    """The hash of any complete subtree of a tree of `size` leaves, from its tiles."""
+    """The hash of any complete subtree of a tree, from its levels."""
 
-    def __init__(self, size: int, load: LoadTile) -> None:
-        self._size = size
+    def __init__(self, load: LoadHashes) -> None:
         self._load = load
-        self._last: tuple[int, int, bytes] = (-1, -1, b"")
 
     def subtree(self, height: int, index: int) -> bytes:
         """Return the hash of the complete subtree of 2**height leaves that begins at leaf index * 2**height.
 
         Raises:
-            MalformedError: A tile that this needs is missing or too short.
+            MalformedError: The level that has it is too short.
         """
         level, width = height // _HEIGHT, 1 << (height % _HEIGHT)
-        start = index * width
-        data = self._tile(level, start // WIDTH)
-        at = start % WIDTH * HASH_BYTES
-        hashes = split_hashes(data[at : at + width * HASH_BYTES])
+        hashes = split_hashes(self._load(level, index * width, width))
         if len(hashes) != width:
-            raise MalformedError(f"{tile_name(level, start // WIDTH)} is too short")
+            raise MalformedError(f"tile/{level} has fewer than {(index + 1) * width} hashes")
         return perfect_root(hashes)
 
     def leaf(self, index: int) -> bytes:
         """Return the hash of one leaf."""
         return self.subtree(0, index)
-
-    def _tile(self, level: int, index: int) -> bytes:
-        if self._last[:2] == (level, index):
-            return self._last[2]
-        width = min(WIDTH, (self._size // WIDTH**level) - index * WIDTH)
-        data = self._load(level, index, width) if width > 0 else None
-        if data is None:
-            raise MalformedError(f"{tile_name(level, index, max(width, 1))} is missing")
-        self._last = (level, index, data)
-        return data

@@ -6,19 +6,17 @@ can be lost, and nothing that was not written can be signed. When a step fails (
 file back to what is known to be on the disk and writes the rest again: after a failed sync the kernel may have dropped
 pages that it calls clean (https://lwn.net/Articles/752063/), so what was not synced counts as never written.
 
-Tiles and the file ``checkpoint`` can be recomputed from segments and history; they are synced late, not at every step.
+Hashes and the file ``checkpoint`` can be recomputed from segments and history; they are synced late, not at every step.
 """
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import os
 import re
 import secrets
 import shutil
 import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,14 +25,12 @@ from universal_framework.observability.audit import note, records, stored
 from universal_framework.observability.audit.disk import KEY_MODE, Disk
 from universal_framework.observability.audit.errors import AuditError, MalformedError
 from universal_framework.observability.audit.keys import SigningKey
-from universal_framework.observability.audit.merkle import leaf_hashes
+from universal_framework.observability.audit.merkle import HASH_BYTES, leaf_hashes
 from universal_framework.observability.audit.records import Kind, Value
 from universal_framework.observability.audit.stored import StoredLog, segment_name
-from universal_framework.observability.audit.tiles import WIDTH, Tile, TiledTree, parse_tile_name
+from universal_framework.observability.audit.tiles import WIDTH, TiledTree, level_length
 
 _NEIGHBOURS = 32  # closed logs that a new one vouches for
-_TILE_AGE_S = 60.0  # kernels write pages back within half a minute; syncing what they have written costs little
-_TILES_AT_ONCE = 256
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SEGMENT_START = records.PREFIX + Kind.SEGMENT.value.encode() + b'"'
 
@@ -46,6 +42,47 @@ class Shape:
     origin: str | None
     segment_bytes: int
     retention_days: int
+
+
+class _Level:
+    """The file of one level of hashes: it grows at its end; what may have gone wrong there is cut off first."""
+
+    __slots__ = ("_damaged", "_good", "_path", "_unsynced", "descriptor", "pending")
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = -1
+        self.pending = bytearray()
+        self._path = path
+        self._good = 0
+        self._damaged = self._unsynced = False
+
+    def cut(self, hashes: int) -> None:
+        """Let the file end with so many hashes; what follows is written again."""
+        self._good, self._damaged = hashes * HASH_BYTES, True
+
+    def write(self, disk: Disk) -> None:
+        """Write what is pending."""
+        if self._damaged:
+            self._open(disk)
+            disk.truncate(self.descriptor, self._good)
+            self._damaged, self._unsynced = False, True
+        if self.pending:
+            self._open(disk)
+            self._damaged = self._unsynced = True
+            disk.write(self.descriptor, bytes(self.pending))
+            self._damaged = False
+            self._good += len(self.pending)
+            self.pending.clear()
+
+    def sync(self, disk: Disk) -> None:
+        """Return when what was written is on the disk."""
+        if self._unsynced:
+            disk.sync(self.descriptor)
+            self._unsynced = False
+
+    def _open(self, disk: Disk) -> None:
+        if self.descriptor < 0:
+            self.descriptor = disk.open_append(self._path)
 
 
 class _Successor(NamedTuple):
@@ -85,10 +122,7 @@ class Trail:
         self._history_bytes = 0
         self._history_damaged = False
         self._unpublished: bytes | None = None
-        self._full_tiles: collections.deque[Tile] = collections.deque()
-        self._partials: list[str] = []
-        self._tiles_to_sync: collections.deque[tuple[float, str]] = collections.deque()
-        self._directories: set[str] = set()
+        self._levels: list[_Level] = []
 
     # -- coming and going ----------------------------------------------------------------------------------
 
@@ -118,6 +152,7 @@ class Trail:
     def _bear(self, neighbours: list[Value]) -> None:
         log, disk = self.log, self._disk
         disk.make_directory(log.path(stored.SEGMENTS))
+        disk.make_directory(log.path(stored.TILES))
         self._lock = stored.take_lock(log.path(stored.LOCK))
         self._key = SigningKey.generate()
         disk.put(log.path(stored.SIGNING_KEY), self._key.file(), mode=KEY_MODE, durable=True)
@@ -135,16 +170,14 @@ class Trail:
         )
         self.sync()
         self.checkpoint()
+        self.sync_tiles()
         disk.sync_file(log.path(stored.CHECKPOINT))
         for folder in (stored.SEGMENTS, "."):
             disk.sync_directory(log.path(folder))
 
     def _move(self, directory: str) -> None:
         before, self.log = self.log, StoredLog(directory)
-        self._directories.clear()
         self._segment_path = self.log.path(os.path.relpath(self._segment_path, before.directory))
-        moved = [(t, self.log.path(os.path.relpath(path, before.directory))) for t, path in self._tiles_to_sync]
-        self._tiles_to_sync = collections.deque(moved)
 
     def resume(self, lock: int, key_file: str | None, state: Resumed) -> None:
         """Take up a log that another process left, to seal it; `recover` found out where it stands.
@@ -160,8 +193,8 @@ class Trail:
         self._bytes = self._synced_bytes = state.segment_bytes
         self._key = SigningKey.from_file(self.log.bytes_of(key_file) or b"") if key_file is not None else None
         self._closed_at = self.tree.size if state.closed else -1
-        self._partials = [n for n in self.log.tile_names() if (tile := parse_tile_name(n)) and tile[2] < WIDTH]
-        self._full_tiles.extend(state.tiles)
+        for level in range(len(self.log.levels())):
+            self._level(level).cut(level_length(level, state.hashed))
 
     def seal(self) -> bytes | None:
         """Write the last record and the last checkpoint, erase the key, let go; return the checkpoint.
@@ -176,13 +209,10 @@ class Trail:
         text = None
         while self.tree.size > self.signed or self._unpublished is not None:
             text = self.checkpoint()
-        self._write_tiles()
         if text is None:
             text = self._renew_checkpoint()
         self.sync_tiles()
         self._disk.sync_file(self.log.path(stored.CHECKPOINT))
-        for folder in sorted({os.path.dirname(self.log.path(n)) for n in self.log.tile_names()}):
-            self._disk.sync_directory(folder)
         self._disk.sync_directory(self.log.directory)
         self._disk.erase(self.log.path(stored.NEXT_KEY))
         self._disk.erase(self.log.path(stored.SIGNING_KEY))
@@ -194,16 +224,16 @@ class Trail:
         """Put the newest checkpoint where it belongs once more: a crash may have come between it and its file."""
         newest = self.log.history().checkpoints[-1].note.encoded()
         self._disk.put(self.log.path(stored.CHECKPOINT), newest)
-        self._drop_old_partials()
         return newest
 
     def abandon(self) -> None:
         """Close what is open and let the lock go, as a crash would; the next to open the directory recovers it."""
-        for descriptor in (self._segment, self._history, self._lock):
+        for descriptor in (self._segment, self._history, self._lock, *(level.descriptor for level in self._levels)):
             if descriptor is not None and descriptor >= 0:
                 self._disk.close(descriptor)
         self._segment = self._history = -1
         self._lock = None
+        self._levels.clear()
 
     def attached(self) -> bool:
         """Say whether the segment still has a name, so that what is written to it can be found."""
@@ -307,6 +337,7 @@ class Trail:
     def _rotate(self) -> None:
         self._sync_written()
         try:
+            self.sync_tiles()  # after a crash only hashes of the last segment have to be made again
             self._open_segment(self.tree.size)
         except OSError:  # the old segment still takes records: losing one would be worse than a long file
             self._no_rotation_before = self.tree.size + WIDTH
@@ -344,7 +375,7 @@ class Trail:
         if self._successor is not None and self._successor.number is None and self._successor.line in done:
             index = self.tree.size + done.index(self._successor.line)
             self._successor = self._successor._replace(number=index)
-        self._full_tiles.extend(self.tree.extend(leaf_hashes(done)))
+        self.tree.extend(leaf_hashes(done))
         own = sum(line.startswith(records.PREFIX) for line in done) if self._own_unsynced else 0
         self._own_unsynced -= own
         self.durable_lines += len(done) - own
@@ -373,8 +404,6 @@ class Trail:
         if self._unpublished is None:
             return None
         self._disk.put(self.log.path(stored.CHECKPOINT), self._unpublished)
-        self._drop_old_partials()
-        self._sync_tiles(_TILES_AT_ONCE, min_age=_TILE_AGE_S)
         text, self._unpublished = self._unpublished, None
         return text
 
@@ -388,37 +417,23 @@ class Trail:
         self._history_bytes += len(text)
 
     def _write_tiles(self) -> None:
-        while self._full_tiles:
-            self._put_tile(self._full_tiles[0])
-            self._full_tiles.popleft()
-        for tile in self.tree.partial_tiles():
-            self._put_tile(tile)
+        for number, data in enumerate(self.tree.take_fresh()):
+            self._level(number).pending += data
+        for level in self._levels:
+            level.write(self._disk)
 
-    def _put_tile(self, tile: Tile) -> None:
-        path = self.log.path(*tile.name.split("/"))
-        folder = os.path.dirname(path)
-        if folder not in self._directories:
-            self._disk.make_directory(folder)
-            self._directories.add(folder)
-        self._disk.put(path, tile.data)
-        self._tiles_to_sync.append((time.monotonic(), path))
-        if tile.width < WIDTH:
-            self._partials.append(tile.name)
-
-    def _drop_old_partials(self) -> None:
-        current = {tile.name for tile in self.tree.partial_tiles()}
-        for name in [name for name in self._partials if name not in current]:
-            path = self.log.path(*name.split("/"))
-            self._disk.remove(path)
-            if not any(name.rpartition("/")[0] == kept.rpartition("/")[0] for kept in current):
-                self._disk.remove_directory(os.path.dirname(path))
-                self._directories.discard(os.path.dirname(path))
-            self._partials.remove(name)
-        self._partials = sorted(set(self._partials))
+    def _level(self, number: int) -> _Level:
+        if number == len(self._levels):
+            path = self.log.path(stored.TILES, str(number))
+            self._levels.append(_Level(path))
+        return self._levels[number]
 
     def sync_tiles(self) -> None:
-        """Return when all tiles are on the disk: the records that they were made of may go then."""
-        self._sync_tiles(len(self._tiles_to_sync), min_age=0.0)
+        """Return when the hashes of all durable records are on the disk."""
+        self._write_tiles()
+        for level in self._levels:
+            level.sync(self._disk)
+        self._disk.sync_directory(self.log.path(stored.TILES))
 
     def announce_pruning(self, minimum: int) -> None:
         """Record, and sign, that all records below `minimum` are about to be removed."""
@@ -431,16 +446,6 @@ class Trail:
         self._disk.close(self._history)
         self._history, self._history_bytes = descriptor, os.fstat(descriptor).st_size
         self._history_damaged = False
-
-    def _sync_tiles(self, most: int, min_age: float) -> None:
-        newest = time.monotonic() - min_age
-        for _ in range(min(most, len(self._tiles_to_sync))):
-            written, path = self._tiles_to_sync[0]
-            if written > newest:
-                return
-            with contextlib.suppress(FileNotFoundError):  # a partial tile that a wider one replaced
-                self._disk.sync_file(path)
-            self._tiles_to_sync.popleft()
 
     # -- keys ----------------------------------------------------------------------------------------------
 
@@ -478,7 +483,7 @@ class Resumed(NamedTuple):
     segment: int  # number of the first record of the last segment
     segment_bytes: int
     closed: bool  # whether the last record says that it is the last, and is signed
-    tiles: list[Tile]  # full ones that may be missing
+    hashed: int  # up to which record the levels are known to be whole
 
 
 def _new_origin(prefix: str | None, now_ns: int) -> str:

@@ -40,8 +40,10 @@ def verify(
         raise UnreadableError(f"{error.filename or directory}: cannot be read: {error.strerror}") from error
     there = {report.origin for report in judged}
     findings = [c for c in complaints if c.file not in there] if os.path.normpath(directory) != _only(logs) else []
-    for origin in sorted({c.checkpoint.origin for c in checkpoints} - there):
-        findings.append(Finding(Subject.LOG, "the log of the checkpoint that was kept elsewhere is not here", origin))
+    findings += [
+        Finding(Subject.LOG, "the log of the checkpoint that was kept elsewhere is not here", origin)
+        for origin in sorted({c.checkpoint.origin for c in checkpoints} - there)
+    ]
     for key in public_keys:
         if isinstance(key, PublicKey) and key.name not in there:
             findings.append(

@@ -53,6 +53,7 @@ class Writer:
         self._clock = clock
         self._publish = publish
         self._say_losses = say_losses
+        self._tickets: list[tuple[int, Ticket]] = []  # who waits, and until how many lines were taken
         self._held: list[bytes] = []  # lines without a trail to hold them
         self._losses_in_flight = 0
         self._alarms_in_flight: list[str] = []
@@ -70,17 +71,25 @@ class Writer:
         """Do what is due, then wait a little; return False when the log was closed."""
         inbox = self._inbox
         closing = inbox.closing
-        tickets = inbox.take_tickets()
-        patient = self._failures and time.monotonic() < self._retry_at and not (tickets or closing)
-        busy = self._commit_group() if self._commits else not patient and self._write_queue(tickets, closing=closing)
-        error = self._tend(tickets) if not self._failures else None
-        for ticket in tickets:
+        for ticket in inbox.take_tickets():  # what was appended before it is in the queue by now
+            self._tickets.append((inbox.taken + len(inbox.queue), ticket))
+        patient = self._failures and time.monotonic() < self._retry_at and not (self._tickets or closing)
+        busy = self._commit_group() if self._commits else not patient and self._write_queue(closing=closing)
+        due = self._due_tickets()
+        error = self._tend(due) if not self._failures else None
+        for ticket in due:
             ticket.settle(self._refusal() or (error if ticket.signs else None))
         self._report(closing=closing)
-        if closing and inbox.empty and self._finish():
+        if closing and inbox.empty and not self._tickets and self._finish():
             return False
-        self._pause(busy=bool(busy))
+        self._pause(busy=bool(busy or self._tickets))
         return True
+
+    def _due_tickets(self) -> list[Ticket]:
+        """Return, once, the tickets of those all of whose lines were taken; while the disk refuses, all."""
+        due = [ticket for target, ticket in self._tickets if target <= self._inbox.taken or self._failures]
+        self._tickets = [(target, ticket) for target, ticket in self._tickets if ticket not in due]
+        return due
 
     def _commit_group(self) -> bool:
         """Make the group durable that gathered, and let its callers go."""
@@ -104,7 +113,7 @@ class Writer:
             group.settle(error)
         return True
 
-    def _write_queue(self, tickets: Sequence[Ticket], *, closing: bool) -> bool:
+    def _write_queue(self, *, closing: bool) -> bool:
         """Write the lines that wait; sync when somebody waits for that, when it is time, or when it is much."""
         lines = [] if self._failures and not closing else self._inbox.take_lines()
         self._held += self._admissible(lines)
@@ -116,7 +125,8 @@ class Writer:
                 trail.write(held)
             now = time.monotonic()
             late = now - self._sync_at >= self._settings.sync_seconds or self._unsynced_bytes >= _SYNC_BYTES
-            if self.trail is not None and self.trail.unsynced and (late or tickets or closing or self._failures):
+            asked = closing or any(target <= self._inbox.taken for target, _ in self._tickets)
+            if self.trail is not None and self.trail.unsynced and (late or asked or self._failures):
                 self.trail.sync()
                 self._unsynced_bytes = 0
                 self._sync_at = now
@@ -326,7 +336,7 @@ class Writer:
             lines += self.trail.drop()
             self.trail.abandon()
         inbox.losses.add(lines, reason)
-        for ticket in (group, *inbox.take_tickets()):
+        for ticket in (group, *(ticket for _, ticket in self._tickets), *inbox.take_tickets()):
             ticket.settle(OSError(0, reason))
         self._say_losses()
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 #: Each digit doubled and its digits added up, for Luhn's sum (ISO/IEC 7812-1, annex B).
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
-_ZERO = ord("0")
-_NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+_ZERO, _NINE = b"09"
+_NO_AREAS = frozenset({b"000", b"666"})
+NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 
 #: Card families by the first digits: (prefix low, prefix high, lengths). ISO/IEC 7812; the families' own ranges
 #: as listed at https://en.wikipedia.org/wiki/Payment_card_number#Issuer_identification_number_(IIN).
@@ -44,45 +45,44 @@ _FAMILIES = (
 )
 
 
-def _lengths_by_prefix() -> dict[str, frozenset[int]]:
-    """Return the lengths that the first four digits allow."""
-    table: dict[str, set[int]] = {}
+def _lengths_by_prefix() -> dict[bytes, frozenset[int]]:
+    """Return the lengths that the first four digits allow; built when the first card is judged."""
+    table: dict[bytes, set[int]] = {}
     for low, high, lengths in _FAMILIES:
         first = int(low.ljust(4, "0"))
         last = int(high.ljust(4, "9"))
         for prefix in range(first, last + 1):
-            table.setdefault(f"{prefix:04}", set()).update(lengths)
+            table.setdefault(b"%04d" % prefix, set()).update(lengths)
     return {prefix: frozenset(lengths) for prefix, lengths in table.items()}
 
 
-_LENGTHS = _lengths_by_prefix()
+_lengths: dict[bytes, frozenset[int]] = {}
 _NONE: frozenset[int] = frozenset()
 
 
-def digits_of(text: str) -> str:
+def digits_of(text: str) -> bytes:
     """Return the digits of `text`, an ASCII text."""
-    return text.encode("latin-1", "replace").translate(None, _NO_DIGITS).decode("latin-1")
+    return text.encode("latin-1", "replace").translate(None, NO_DIGITS)
 
 
-def luhn(digits: str) -> bool:
-    """Say whether the check digit of `digits` is right (ISO/IEC 7812-1)."""
-    raw = digits.encode("latin-1")
-    return (sum(raw[-1::-2]) + sum(raw[-2::-2].translate(_DOUBLED)) - _ZERO * len(raw)) % 10 == 0
-
-
-def is_card(digits: str) -> bool:
+def is_card(digits: bytes) -> bool:
     """Say whether `digits` is a payment card number: family, length, check digit."""
-    if len(digits) == 15 and "1380" <= digits[:4] <= "1407":
+    if len(digits) == 15 and b"1380" <= digits[:4] <= b"1407":
         return False  # identifiers of threads (0x7e... to 0x7fff...), far more often than UATP cards
-    return len(digits) in _LENGTHS.get(digits[:4], _NONE) and luhn(digits)
+    if not _lengths:
+        _lengths.update(_lengths_by_prefix())
+    if len(digits) not in _lengths.get(digits[:4], _NONE):
+        return False
+    # Luhn's sum, ISO/IEC 7812-1
+    return (sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - _ZERO * len(digits)) % 10 == 0
 
 
-def is_ssn(digits: str) -> bool:
+def is_ssn(digits: bytes) -> bool:
     """Say whether nine digits are a social security number that can have been issued.
 
     Areas 000, 666 and 900-999, group 00 and serial 0000 never are. https://www.ssa.gov/employer/randomization.html
     """
-    return digits[:3] not in {"000", "666"} and digits[0] != "9" and digits[3:5] != "00" and digits[5:] != "0000"
+    return digits[:3] not in _NO_AREAS and digits[0] != _NINE and digits[3:5] != b"00" and digits[5:] != b"0000"
 
 
 #: Length of an IBAN by country: SWIFT, IBAN Registry, release 99.

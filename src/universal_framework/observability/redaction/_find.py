@@ -29,6 +29,7 @@ _UNITS = frozenset({"service", "socket", "target", "timer", "mount", "automount"
 #: ... files with a scale (``logo@2x.png``), and versions (``package@v1.2.3-beta.rc``).
 _NO_DOMAIN = re.compile(r"\d+x\.\w+$|[vV]?\d+\.\d")
 _GIT_USERS = frozenset({"git", "hg", "svn"})
+_SHORTER_THAN_MOST = 4
 
 #: So often in one text the words before a candidate are looked at; beyond, candidates are not given the benefit of
 #: their words: what costs time without end must not, and must not leak either.
@@ -39,8 +40,12 @@ _WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 _SHORTEST_IBAN = 15
 #: Thirteen digits and a separator.
 _SHORTEST_GROUPED_CARD = 14
+#: Digits that these have at least, and joints that addresses and dashed numbers have.
+_FEWEST_OF_CARD, _FEWEST_OF_SSN, _FEWEST_OF_PHONE = 12, 9, 7
+_DOTS, _COLONS, _DASHES = 3, 2, 2
 
 _Span = tuple[str, int, int]
+_start_of = itemgetter(1)
 Judge = Callable[[str], bool]
 
 
@@ -56,37 +61,62 @@ class Finder:
     """The detectors that a policy asks for."""
 
     def __init__(self, policy: Policy, is_secret: Judge) -> None:
-        self._wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
-        self._ip = policy.ip if "IP_ADDRESS" in self._wanted else IpScope.OFF
-        self._detectors = tuple(one for one in policy.detectors if one.name in self._wanted)
+        wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
+        self._wanted = wanted
+        self._cards, self._ssns, self._phones = (
+            name in wanted for name in ("CREDIT_CARD", "US_SSN", "PHONE_NUMBER")
+        )
+        self._ip = policy.ip if "IP_ADDRESS" in wanted else IpScope.OFF
+        self._detectors = tuple(one for one in policy.detectors if one.name in wanted)
         self._is_secret = is_secret
         self._says_secret = _gate.speaker((*_names.stems(), *map(_names.joined, policy.keys)))
 
     def find(self, text: str, key: str) -> list[_Span]:
         """Return type, start and end of what is found in `text`; `key` is the verdict on the value's name."""
-        folded = _fold.fold(text)
-        found = self._in(folded, key)
+        folded = text if text.isascii() and "\\" not in text else _fold.fold(text)
+        found: list[_Span] = []
+        for detector in self._detectors:
+            _custom(detector, folded, found)
+        raw = folded.encode("latin-1", "replace")
+        classes = raw.translate(_gate.FLAT, _gate.JOINTS)
+        if classes.isdigit():
+            self._in_number(folded, key, raw, len(classes), found)
+        else:
+            self._in_words(folded, key, raw, classes.decode("latin-1"), found)
         if folded is not text:
             if found:
                 origin = _fold.origins(text)
                 found = [(entity, origin[start], origin[end]) for entity, start, end in found]
             for detector in self._detectors:
                 _custom(detector, text, found)
-        return _resolved(found)
+        return found if len(found) < 2 else _resolved(found)
 
-    def _in(self, text: str, key: str) -> list[_Span]:
-        found: list[_Span] = []
-        for detector in self._detectors:
-            _custom(detector, text, found)
-        flat = text.encode("latin-1", "replace").translate(_gate.FLAT, _gate.JOINTS).decode("latin-1")
+    def _in_number(self, text: str, key: str, raw: bytes, digits: int, found: list[_Span]) -> None:
+        """Look through a text of digits and their joints only, `digits` of them."""
+        if digits >= _FEWEST_OF_CARD and self._cards:
+            _cards(text, key, found)
+        dots = text.count(".")
+        if dots >= _DOTS and self._ip is not IpScope.OFF:
+            self._addresses(text, dots, 0, found)
+        if digits < _FEWEST_OF_PHONE or (found and found[-1][2] - found[-1][1] == len(text)):
+            return
+        if digits >= _FEWEST_OF_SSN and self._ssns and text.count("-") >= _DASHES:
+            _ssns(text, found)
+        if self._phones and not (found and _tell_all_digits(found, raw)):
+            _phones.find(text, key, found, _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG)
+
+    def _in_words(self, text: str, key: str, raw: bytes, flat: str, found: list[_Span]) -> None:
+        """Look through any text; `flat` is its characters' classes, joints left out."""
         length = len(text)
         wanted = self._wanted
-        if "000000000000" in flat and "CREDIT_CARD" in wanted:
+        if "000000000000" in flat and self._cards:
             _cards(text, key, found)
-        if self._ip is not IpScope.OFF and (text.count(".") >= 3 or text.count(":") >= 2):
-            self._addresses(text, found)
+        if self._ip is not IpScope.OFF:
+            dots, colons = text.count("."), text.count(":")
+            if dots >= _DOTS or colons >= _COLONS:
+                self._addresses(text, dots, colons, found)
         if found and found[-1][2] - found[-1][1] == length:
-            return found
+            return
         rare = "\x01" in flat
         if rare and ("@" in text or "%40" in text):
             if "://" in text and "URL_CREDENTIALS" in wanted:
@@ -101,39 +131,57 @@ class Finder:
             if "-----BEGIN" in text and "PRIVATE_KEY" in wanted:
                 _private_keys(text, found)
             if "API_TOKEN" in wanted:
-                _tokens_in(text, found)
+                _tokens_in(text, raw, found)
         digits = "0000000" in flat
         if length >= _SHORTEST_IBAN and (digits or "AA00" in flat) and "IBAN_CODE" in wanted:
-            _ibans(text, found)
+            _ibans(text, raw, found)
         if digits:
-            if "000000000" in flat and "US_SSN" in wanted:
+            if "000000000" in flat and self._ssns:
                 _ssns(text, found)
-            if "PHONE_NUMBER" in wanted:
-                found.extend([("PHONE_NUMBER", *span) for span in _phones.find(text, key, found)])
+            if self._phones and not (found and _tell_all_digits(found, raw)):
+                _phones.find(text, key, found, _phones.shapes(text, key))
         if (
             ("=" in text or ":" in text or "--" in text or (rare and (">" in text or "%3" in text)))
             and "SECRET" in wanted
             and self._says_secret(text)
         ):
             found.extend([("SECRET", *span) for span in _assignments.find(text, self._is_secret)])
-        return found
 
-    def _addresses(self, text: str, found: list[_Span]) -> None:
+    def _addresses(self, text: str, dots: int, colons: int, found: list[_Span]) -> None:
         local_too = self._ip is IpScope.ALL
-        if text.count(".") >= 3:
+        judged: dict[str, bool] = {}
+        if dots >= _DOTS:
             looks = 0
             for match in _patterns.IPV4.finditer(text):
-                if _checks.is_ipv4(match.group(), local_too=local_too):
+                candidate = match.group()
+                good = judged.get(candidate)
+                if good is None:
+                    good = judged[candidate] = _checks.is_ipv4(candidate, local_too=local_too)
+                if good:
                     start, end = match.span()
                     if start and looks < _MOST_LOOKS:
                         looks += 1
                         if _patterns.VERSION_BEFORE.search(text, max(0, start - 24), start):
                             continue
                     found.append(("IP_ADDRESS", start, end))
-        if text.count(":") >= 2:
+        if colons >= _COLONS:
             for match in _patterns.IPV6.finditer(text):
-                if _checks.is_ipv6(match.group(), local_too=local_too):
-                    found.append(("IP_ADDRESS", *match.span()))  # noqa: PERF401 - there are few
+                candidate = match.group()
+                good = judged.get(candidate)
+                if good is None:
+                    good = judged[candidate] = _checks.is_ipv6(candidate, local_too=local_too)
+                if good:
+                    found.append(("IP_ADDRESS", *match.span()))
+
+
+def _tell_all_digits(found: list[_Span], raw: bytes) -> bool:
+    """Say whether no number but those found can begin: all digits are theirs, and no sign or bracket precedes them."""
+    rest = bytearray(raw)
+    for _, start, end in found:
+        if start and raw[start - 1] in b"+(":
+            return False
+        rest[start:end] = b"?" * (end - start)
+    return not rest.translate(None, _checks.NO_DIGITS)
 
 
 def _all_names(policy: Policy) -> Iterator[str]:
@@ -144,9 +192,7 @@ def _all_names(policy: Policy) -> Iterator[str]:
 
 def _resolved(found: list[_Span]) -> list[_Span]:
     """Return the spans in order; of those that overlap, one over all of them, of the longest one's type."""
-    if len(found) < 2:
-        return found
-    order = sorted(found, key=itemgetter(1))  # is stable: earlier families win
+    order = sorted(found, key=_start_of)  # is stable: earlier families win
     result = [order[0]]
     longest = order[0][2] - order[0][1]
     for new in order[1:]:
@@ -196,14 +242,26 @@ def _private_keys(text: str, found: list[_Span]) -> None:
 
 
 def _emails(text: str, found: list[_Span]) -> None:
-    for match in _patterns.EMAIL.finditer(text):
-        address = match.group()
-        local, _, domain = address.replace("%40", "@").partition("@")
-        if local.lower() in _GIT_USERS or domain.rpartition(".")[2].lower() in _UNITS:
+    position = 0
+    while (at := _at_sign(text, position)) >= 0:
+        match = _patterns.EMAIL.search(text, max(position, at - _patterns.LONGEST_LOCAL))
+        if match is None:
+            return
+        position = match.end()
+        local, _, domain = match.group().replace("%40", "@").partition("@")
+        if len(local) < _SHORTER_THAN_MOST and local.lower() in _GIT_USERS:
+            continue
+        if domain.rpartition(".")[2].lower() in _UNITS:
             continue
         if (domain[0].isdigit() or domain[0] in "vV") and _NO_DOMAIN.match(domain):
             continue
-        found.append(("EMAIL_ADDRESS", *match.span()))
+        found.append(("EMAIL_ADDRESS", match.start(), position))
+
+
+def _at_sign(text: str, position: int) -> int:
+    """Return where the next ``@`` or ``%40`` is, or -1."""
+    at, encoded = text.find("@", position), text.find("%40", position)
+    return at if encoded < 0 or 0 <= at < encoded else encoded
 
 
 def _authorizations(text: str, found: list[_Span]) -> None:
@@ -229,15 +287,28 @@ def _is_bearer(value: str) -> bool:
     return any(char in "0123456789._~+/=" for char in value) or not (value.islower() or value.istitle())
 
 
-def _tokens_in(text: str, found: list[_Span]) -> None:
-    runs = _tokens.runs(text)
-    for run in runs:
-        for match in _tokens.prefixed().finditer(text, *run):
-            found.append(("API_TOKEN", *match.span()))  # noqa: PERF401 - there are few
+def _tokens_in(text: str, raw: bytes, found: list[_Span]) -> None:
+    runs = _tokens.runs(raw)
     if not runs:
         return
+    jointed = False
+    for start, end in runs:
+        if text[start:end].isalnum():  # one word: a token begins where the word does
+            match = _tokens.prefixed().match(text, start, end)
+            if match is not None:
+                found.append(("API_TOKEN", start, match.end()))
+            continue
+        jointed = True
+        for match in _tokens.prefixed().finditer(text, start, end):
+            found.append(("API_TOKEN", *match.span()))  # noqa: PERF401 - there are few
     if ":A" in text:
         _spans("API_TOKEN", _tokens.TELEGRAM, text, found)
+    if jointed:
+        _jointed_tokens(text, found)
+
+
+def _jointed_tokens(text: str, found: list[_Span]) -> None:
+    """Find the tokens that are told by a joint in their middle."""
     if text.count(".") >= 2:
         for match in _tokens.DISCORD.finditer(text):
             token = match.group()
@@ -249,8 +320,8 @@ def _tokens_in(text: str, found: list[_Span]) -> None:
         _spans("API_TOKEN", _tokens.MAXMIND, text, found)
 
 
-def _ibans(text: str, found: list[_Span]) -> None:
-    if "AA00" not in text.encode("latin-1", "replace").translate(_LETTERS_AND_DIGITS).decode("latin-1"):
+def _ibans(text: str, raw: bytes, found: list[_Span]) -> None:
+    if "AA00" not in raw.translate(_LETTERS_AND_DIGITS).decode("latin-1"):
         return
     lengths = _checks.IBAN_LENGTHS
     looks = 0
@@ -288,18 +359,27 @@ def _end_of_iban(text: str, start: int, length: int) -> int:
 
 
 def _cards(text: str, key: str, found: list[_Span]) -> None:
+    judged: dict[str, int] = {}
     for match in _patterns.CARD.finditer(text):
         candidate = match.group()
-        while True:
-            if _checks.is_card(_checks.digits_of(candidate)):
-                if len(candidate) <= _LONGEST_ARTICLE and _is_article(text, match.start(), key):
-                    break
-                found.append(("CREDIT_CARD", match.start(), match.start() + len(candidate)))
-                break
-            shorter = candidate.rstrip("0123456789").rstrip(" .-")  # the last group may be a security code
-            if len(shorter) < _SHORTEST_GROUPED_CARD:
-                break
-            candidate = shorter
+        length = judged.get(candidate)
+        if length is None:
+            length = len(candidate) if _checks.is_card(_checks.digits_of(candidate)) else _length_of_card(candidate)
+            judged[candidate] = length
+        if length:
+            start = match.start()
+            if length > _LONGEST_ARTICLE or not _is_article(text, start, key):
+                found.append(("CREDIT_CARD", start, start + length))
+
+
+def _length_of_card(candidate: str) -> int:
+    """Return how much of `candidate`, no card itself, is one without its last groups: security codes; or 0."""
+    while True:
+        candidate = candidate.rstrip("0123456789").rstrip(" .-")
+        if len(candidate) < _SHORTEST_GROUPED_CARD:
+            return 0
+        if _checks.is_card(_checks.digits_of(candidate)):
+            return len(candidate)
 
 
 def _is_article(text: str, start: int, key: str) -> bool:
@@ -309,18 +389,27 @@ def _is_article(text: str, start: int, key: str) -> bool:
 
 
 def _ssns(text: str, found: list[_Span]) -> None:
-    if _patterns.SSN_CONTEXT.search(text) is None:
-        if "-" in text:
-            for match in _patterns.SSN_DASHED.finditer(text):
-                if _checks.is_ssn(match.group().replace("-", "")):
-                    found.append(("US_SSN", *match.span()))  # noqa: PERF401 - there are few
-        return
+    """Find those with dashes, and those without that *ssn* or *social* precedes."""
+    is_said: bool | None = None
     looks = 0
     for match in _patterns.SSN.finditer(text):
-        start = match.start()
-        if match.group(1) != "-" and looks < _MOST_LOOKS:
-            looks += 1
-            if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
+        start, end = match.span()
+        if text[start + 3] != "-":
+            if is_said is None:
+                is_said = _says_ssn(text)
+            if not is_said:
                 continue
+            if looks < _MOST_LOOKS:
+                looks += 1
+                if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
+                    continue
         if _checks.is_ssn(_checks.digits_of(match.group())):
-            found.append(("US_SSN", *match.span()))
+            found.append(("US_SSN", start, end))
+
+
+def _says_ssn(text: str) -> bool:
+    if text.isascii():
+        lower = text.lower()
+        if "ss" not in lower and "social" not in lower:
+            return False
+    return _patterns.SSN_CONTEXT.search(text) is not None

@@ -120,7 +120,7 @@ def _has_token(line: bytes, text: str, stems: tuple[str, ...]) -> bool:
         or "_mmk" in text
         or text.count(".", start, end) >= 2
         or text.count("-us", start, end)
-        for start, end in _tokens.runs(text)
+        for start, end in _tokens.runs(line)
     )
 
 

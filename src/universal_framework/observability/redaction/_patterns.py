@@ -14,6 +14,7 @@ _LABEL = r"[^\W_](?:[\w-]{0,61}+)"
 
 #: A local part, ``@`` or its percent-encoding, labels. RFC 5321, 6531; quoted local parts and address literals
 #: are left out.
+LONGEST_LOCAL = 128
 EMAIL = re.compile(
     r"\w(?<![\w.+-].)[\w.+'-]{0,127}+(?:@|%40)"
     rf"(?:{_LABEL}\.){{1,8}}(?:xn--[A-Za-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})(?![\w@])",
@@ -57,7 +58,6 @@ CARD = re.compile(
 
 #: Three, two and four digits; without the dashes only where the text says what they are.
 SSN = re.compile(r"[0-9](?<![\w.+-].)[0-9]{2}([ .-]?)[0-9]{2}\1[0-9]{4}(?![\w-]|\.[0-9])")
-SSN_DASHED = re.compile(r"[0-9](?<![\w.+-].)[0-9]{2}-[0-9]{2}-[0-9]{4}(?![\w-]|\.[0-9])")
 SSN_CONTEXT = re.compile(r"\b(?:ssn|ss#|social)", re.IGNORECASE)
 
 IPV4 = re.compile(r"[0-9](?<![\w.-].)[0-9]{0,2}+\.(?:[0-9]{1,3}+\.){2}[0-9]{1,3}+(?![\w]|\.[0-9]|-[A-Za-z])")

@@ -1,6 +1,6 @@
 """Telephone numbers: shapes that speak for themselves, and shapes that need a word beside them.
 
-In: a folded text, and what its key says of it. Out: spans. A plus sign, a trunk zero with groups, an area code in
+In: a folded text, what its key says of it, and what was found before. Out: more findings. A plus sign, a trunk zero with groups, an area code in
 brackets or the North American 3-3-4 grouping is enough by itself, unless the word before says *order* or *id*.
 Anything weaker (``467 3395``, ten digits in a row) counts only beside a word such as *call*, *fax* or *mobile*.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator, Sequence
 
 from universal_framework.observability.redaction import _checks, _names
 
@@ -71,6 +70,9 @@ PHONE = re.compile(
 )
 _WITH_COUNTRY = frozenset({"plus", "wrapped", "abroad"})
 _PLAIN_RUN = frozenset({"plain", "trunk_plain"})
+_IN_BRACKETS = frozenset({"bracketed", "prefixed"})
+#: A bracket or three digits stand where a date has a joint.
+_NO_DATE = _IN_BRACKETS | {"american"}
 
 #: Dates that open a candidate: 2024-01-31, 31.01.2024, 1/31/2024.
 _DATE = re.compile(
@@ -102,6 +104,7 @@ _IDENTIFIER_WORDS = frozenset(
 )
 _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
 _TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
+_SAYING_WORDS = _TELLING_WORDS | _IDENTIFIER_WORDS
 _WORD = re.compile(r"[A-Za-z]+")
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
 _OWNED = re.compile(
@@ -126,27 +129,30 @@ _SHORT_CODES = frozenset(
 _LONG_CODE_STARTS = frozenset("21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
 
 
-def find(text: str, key: str, taken: Sequence[tuple[str, int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of telephone numbers in `text`, but for those that begin inside a span of `taken`.
+def shapes(text: str, key: str) -> re.Pattern[str]:
+    """Return what to look for: weak shapes only where the name or the text says *call* or *fax*."""
+    return PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
 
-    `key` is a verdict of `_names` on the value's name. Weak shapes are looked for only if the text says *call* or
-    *fax* anywhere. After `MOST_LOOKS` candidates the rest is taken for what it looks like.
+
+def find(text: str, key: str, found: list[tuple[str, int, int]], pattern: re.Pattern[str]) -> None:
+    """Append the telephone numbers of `text` to `found`, but for those that begin inside a span of it.
+
+    `key` is a verdict of `_names` on the value's name, `pattern` one of `STRONG` and `PHONE`. After `MOST_LOOKS`
+    candidates the rest is taken for what it looks like.
     """
-    pattern = PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
     looks = 0
-    spans = sorted([(begin, end) for _, begin, end in taken]) if taken else taken
+    taken = sorted([(begin, end) for _, begin, end in found]) if found else ()
     for match in pattern.finditer(text):
-        start = match.start()
-        if looks >= MOST_LOOKS:
-            yield match.span()
-            continue
-        if spans:
-            before = bisect.bisect_right(spans, (start, len(text))) - 1
-            if before >= 0 and start < spans[before][1]:
+        start, end = match.span()
+        if looks < MOST_LOOKS:
+            if taken:
+                before = bisect.bisect_right(taken, (start, len(text))) - 1
+                if before >= 0 and start < taken[before][1]:
+                    continue
+            looks += 1
+            if not _is_phone(match, text, key):
                 continue
-        looks += 1
-        if _is_phone(match, text, key):
-            yield match.span()
+        found.append(("PHONE_NUMBER", start, end))
 
 
 def is_identifier(word: str) -> bool:
@@ -163,16 +169,16 @@ def _says_telephone(text: str) -> bool:
 def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
     kind = match.lastgroup
     candidate = match.group()
-    digits = _checks.digits_of(_without_extension(candidate))
+    digits = _checks.digits_of(_without_extension(candidate)).decode()
     count = len(digits)
     if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
-    if not 7 <= count <= 15 or (candidate[0] != "(" and _DATE.match(candidate)):
+    if not 7 <= count <= 15 or (kind not in _NO_DATE and _DATE.match(candidate)):
         return False
-    if kind in {"bracketed", "prefixed"}:
-        strong = count >= 9 or candidate.startswith("(0")
-    elif kind == "american":
+    if kind == "american":
         strong = True
+    elif kind in _IN_BRACKETS:
+        strong = count >= 9 or candidate.startswith("(0")
     elif kind == "trunk":
         strong = 9 <= count <= 12 and (count >= 10 or " " not in candidate or candidate.count(" ") > 1)
     else:
@@ -186,6 +192,8 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
 
 
 def _without_extension(candidate: str) -> str:
+    if "#" not in candidate and not candidate.upper().isupper():  # no letters
+        return candidate
     mark = _EXTENSION_MARK.search(candidate)
     return candidate if mark is None else candidate[: mark.start()]
 
@@ -212,7 +220,20 @@ def _beside(match: re.Match[str], text: str, key: str) -> str:
     if start == 0 and end == len(text):
         return key
     said, place = _names.PLAIN, start
-    for found in _WORD.finditer(text, max(0, start - _BEFORE), start):
+    front = max(0, start - _BEFORE)
+    if not _SAYING_WORDS.isdisjoint(map(str.lower, _WORD.findall(text, front, start))):
+        said, place = _said_before(text, front, start)
+    if said == _names.TELEPHONE or (said == _names.IDENTIFIER and start - place <= _NEAR):
+        return said
+    if not _TELEPHONE_WORDS.isdisjoint(map(str.lower, _WORD.findall(text, end, min(len(text), end + _AFTER)))):
+        return _names.TELEPHONE
+    return key if key in {_names.TELEPHONE, _names.IDENTIFIER} else _names.PLAIN
+
+
+def _said_before(text: str, front: int, start: int) -> tuple[str, int]:
+    """Return what the last telling word before `start` says, and where it ends."""
+    said, place = _names.PLAIN, start
+    for found in _WORD.finditer(text, front, start):
         word = found.group().lower()
         if word in _TELEPHONE_WORDS:
             said = _names.TELEPHONE
@@ -223,9 +244,4 @@ def _beside(match: re.Match[str], text: str, key: str) -> str:
         elif _OWNED.search(text, max(0, found.start() - 16), found.start()):
             said = _names.TELEPHONE
         place = found.end()
-    if said == _names.TELEPHONE or (said == _names.IDENTIFIER and start - place <= _NEAR):
-        return said
-    for found in _WORD.finditer(text, end, min(len(text), end + _AFTER)):
-        if found.group().lower() in _TELEPHONE_WORDS:
-            return _names.TELEPHONE
-    return key if key in {_names.TELEPHONE, _names.IDENTIFIER} else _names.PLAIN
+    return said, place

@@ -22,13 +22,12 @@ UNREADABLE = "[UNREADABLE]"
 _SHORTEST = 5
 #: Letters alone are no secret up to this length.
 _WORD = 15
+_UUID = 36
 #: Names and tuples of names that are remembered; beyond, the memory starts anew.
 _REMEMBERED = 4096
 _LONGEST_NAME = 64
 #: Longest text, in characters, that is remembered as clean.
 _SHORT = 128
-
-_Plan = tuple[tuple[str, ...], bool]
 
 
 def _no_id(_text: str) -> bool:
@@ -61,7 +60,7 @@ class Redactor:
         #: Verdicts on names that hold no secret themselves, and texts that hold none, by verdict on their name.
         self.known_names: dict[str, str] = {}
         self.known_clean: dict[str, set[str]] = {verdict: set() for verdict in _names.VERDICTS}
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans: dict[tuple[str, ...], bool] = {}
         self._finder = Finder(self.policy, self.sensitive_key)
         self._replacer = Replacer(self.policy)
         #: Whether a number of any size may be something.
@@ -84,15 +83,17 @@ class Redactor:
 
     def named_text(self, text: str, verdict: str) -> str:
         """Return `text` without secrets; `verdict` is what the value's name says of it (`verdict`)."""
-        if len(text) < _SHORTEST or (len(text) <= _WORD and text.isalpha()):
-            return text
         clean = self.known_clean[verdict]
-        if text in clean:
+        length = len(text)
+        if length < _SHORTEST or text in clean:
             return text
         try:
-            findings = self._finder.find(text, verdict)
-            if not findings:
-                if len(text) <= _SHORT:  # spare a text that keeps coming the next look; secrets are never remembered
+            if (
+                (length <= _WORD and text.isalpha())
+                or ((length == _UUID or text.isalnum()) and self.knows_id(text))
+                or not (findings := self._finder.find(text, verdict))
+            ):
+                if length <= _SHORT:  # spare a text that keeps coming the next look; secrets are never remembered
                     if len(clean) >= _REMEMBERED:
                         clean.clear()
                     clean.add(text)
@@ -116,18 +117,14 @@ class Redactor:
     def fields(self, fields: Mapping[str, object]) -> Mapping[str, object]:
         """Return the fields of an event without secrets: values of sensitive names, and secrets in all others."""
         try:
-            names = tuple(fields)
-            plan = self._plans.get(names)
-            if plan is None:
-                plan = self._planned(names)
-            return _walk.redacted_fields(self, fields, plan[0])
+            return _walk.redacted_fields(self, fields)
         except Exception:  # noqa: BLE001 - a mapping of the caller's may fail; its values must not get through
             return {"redaction": UNREADABLE}
 
     def clean_names(self, names: tuple[str, ...]) -> bool:
         """Say whether no field name of `names` is sensitive: with `may_hold` false, the event is clean as it is."""
-        plan = self._plans.get(names)
-        return (self._planned(names) if plan is None else plan)[1]
+        clean = self._plans.get(names)
+        return self._planned(names) if clean is None else clean
 
     def sensitive_key(self, key: str) -> bool:
         """Say whether a value called `key` is secret whatever it looks like."""
@@ -160,14 +157,13 @@ class Redactor:
         """Return `record` without secrets for handlers of any kind; the same object if there are none."""
         return _records.redacted(self, record)
 
-    def _planned(self, names: tuple[str, ...]) -> _Plan:
-        verdicts = tuple(map(self.verdict, names))
-        plan = verdicts, _names.SECRET not in verdicts
+    def _planned(self, names: tuple[str, ...]) -> bool:
+        clean = _names.SECRET not in map(self.verdict, names)
         if len(names) <= _LONGEST_NAME and all(name in self.known_names for name in names):
             if len(self._plans) >= _REMEMBERED:
                 self._plans.clear()
-            self._plans[names] = plan
-        return plan
+            self._plans[names] = clean
+        return clean
 
 
 #: Masks everything, public IP addresses included.

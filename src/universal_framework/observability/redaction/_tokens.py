@@ -154,11 +154,11 @@ AZURE_CLIENT = re.compile(r"(?<![A-Za-z0-9_~.-])" + _AZURE_CLIENT)
 MAXMIND = re.compile(LEFT + _MAXMIND)
 
 
-def runs(text: str) -> list[tuple[int, int]]:
-    """Return the spans of `text` that are long enough to hold a token."""
-    marked = text.encode("latin-1", "replace").translate(_RUN_BYTES).decode("latin-1")
-    found = []
+def runs(raw: bytes) -> list[tuple[int, int]]:
+    """Return the spans that are long enough to hold a token; `raw` is a text in Latin-1, a byte to a character."""
+    marked = raw.translate(_RUN_BYTES).decode("latin-1")
     start = marked.find(_SHORTEST_RUN)
+    found: list[tuple[int, int]] = []
     while start >= 0:
         end = marked.find(" ", start)
         if end < 0:

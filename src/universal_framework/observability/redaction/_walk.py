@@ -45,30 +45,37 @@ _PLAIN_KINDS = frozenset(
 )
 #: Numbers below have no more than six digits.
 _SMALL = 1_000_000
+_NUMBERS = frozenset({int, float})
+#: No secret is shorter (``pwd=x``).
+_SHORTEST = 5
 _SELDOM_SECRET = frozenset({"pass", "token"})
 
 _RUNNING = object()
+#: What becomes of a reference from a value back to itself: it stays, or it is cut.
+_BEHIND, _CUT = object(), object()
+#: The depth of the fields of an event; their names are the logger's business.
+_TOP = -1
 _SECRET = _names.SECRET
 
 
 def redacted(redactor: Redactor, value: object) -> object:
     """Return `value` without secrets."""
     try:
-        walk = _Walk(redactor, cut=False)
+        walk = _Walk(redactor, _BEHIND)
         result = walk.visit(value, _names.PLAIN, 0)
         if walk.found_cycle and result is not value:  # the copy must not point back into the original
-            result = _Walk(redactor, cut=True).visit(value, _names.PLAIN, 0)
+            result = _Walk(redactor, _CUT).visit(value, _names.PLAIN, 0)
     except Exception:  # noqa: BLE001 - objects of the caller's run their own code here
         return UNREADABLE
     return result
 
 
-def redacted_fields(redactor: Redactor, fields: Mapping[str, object], verdicts: Sequence[str]) -> Mapping[str, object]:
-    """Return `fields` without secrets; `verdicts` are those on its names, in order."""
-    walk = _Walk(redactor, cut=False)
-    result = walk.items(fields, verdicts, 0)
+def redacted_fields(redactor: Redactor, fields: Mapping[str, object]) -> Mapping[str, object]:
+    """Return `fields` without secrets; their own names stay."""
+    walk = _Walk(redactor, _BEHIND)
+    result = walk.items(fields, _TOP)
     if walk.found_cycle and result is not fields:  # the copy must not point back into the original
-        result = _Walk(redactor, cut=True).items(fields, verdicts, 0)
+        result = _Walk(redactor, _CUT).items(fields, _TOP)
     return result  # type: ignore[return-value]
 
 
@@ -77,9 +84,9 @@ class _Walk:
 
     __slots__ = ("_cut", "_done", "_kept", "_redactor", "found_cycle")
 
-    def __init__(self, redactor: Redactor, *, cut: bool) -> None:
+    def __init__(self, redactor: Redactor, cut: object) -> None:
         self._redactor = redactor
-        self._cut = cut
+        self._cut = cut is _CUT
         self._done: dict[int | tuple[int, str], object] = {}
         self._kept: list[object] = []
         self.found_cycle = False
@@ -125,8 +132,9 @@ class _Walk:
             self.found_cycle = True
             return CYCLE if self._cut else value
         self._done[place] = _RUNNING
-        self._kept.append(value)  # an id is good only as long as its object
-        result = self._done[place] = self.items(value, None, depth)
+        result = self._done[place] = self.items(value, depth)
+        if result is not value:
+            self._kept.append(value)  # an id is good only as long as its object
         return result
 
     def _composite(self, value: object, verdict: str, depth: int) -> object:
@@ -142,7 +150,7 @@ class _Walk:
             new = self._redactor.named_text(text, verdict)
             return value if new == text else new
         if isinstance(value, Mapping):
-            return self.items(value, None, depth)
+            return self.items(value, depth)
         if isinstance(value, (bytes, bytearray, memoryview)):
             return self._bytes(value, verdict)
         if isinstance(value, tuple):
@@ -156,36 +164,32 @@ class _Walk:
             return self._object(value, names, depth)
         return self._shown(value, verdict)
 
-    def items(self, mapping: Mapping[Any, object], verdicts: Sequence[str] | None, depth: int) -> object:
-        """Return `mapping` without secrets, as a dict if it changes; `verdicts` on its names, where they are known."""
+    def items(self, mapping: Mapping[Any, object], depth: int) -> object:
+        """Return `mapping` without secrets, as a dict if it changes."""
         redactor = self._redactor
         known, clean, numbers = redactor.known_names, redactor.known_clean, redactor.looks_at_numbers
         changes: dict[object, object] = {}
-        position = -1
         for key, value in mapping.items():
-            if verdicts is not None:
-                position += 1
-                verdict = verdicts[position]
-            elif type(key) is not str or (verdict := known.get(key)) is None:  # type: ignore[assignment]
+            verdict = known.get(key)
+            if verdict is None:
                 verdict = redactor.verdict(key)
-                if self.visit(key, _names.PLAIN, depth + 1) is not key:
+                if depth != _TOP and self.visit(key, _names.PLAIN, depth + 1) is not key:
                     return self._renamed(mapping, depth)
+            kind = type(value)
             if verdict is _SECRET:
                 new = self._secret(key, value)
                 if new is not value and redactor.drops_secrets:
                     return self._renamed(mapping, depth)
-            else:
-                kind = type(value)
-                if kind is str:
-                    if value in clean[verdict]:
-                        continue
-                    new = redactor.named_text(value, verdict)  # type: ignore[arg-type]
-                elif kind is dict:
-                    new = self._dict(value, depth + 1)  # type: ignore[arg-type]
-                elif kind is bool or value is None or (kind is int and -_SMALL < value < _SMALL and not numbers):  # type: ignore[operator]
+            elif kind is str:
+                if value in clean[verdict] or len(value) < _SHORTEST:  # type: ignore[arg-type]
                     continue
-                else:
-                    new = self.visit(value, verdict, depth + 1)
+                new = redactor.named_text(value, verdict)  # type: ignore[arg-type]
+            elif kind is dict:
+                new = self._dict(value, depth + 1)  # type: ignore[arg-type]
+            elif value is None or kind is bool or (kind in _NUMBERS and -_SMALL < value < _SMALL and not numbers):  # type: ignore[operator]
+                continue
+            else:
+                new = self.visit(value, verdict, depth + 1)
             if new is not value:
                 changes[key] = new
         if not changes:
@@ -210,6 +214,8 @@ class _Walk:
         return result
 
     def _secret(self, key: object, value: object) -> object:
+        if type(value) is str:
+            return self._redactor.secret(value) if value and not value.startswith("[SECRET") else value
         if value is None or isinstance(value, bool) or value == "":
             return value
         if isinstance(value, (int, float)) and isinstance(key, str) and key.lower() in _SELDOM_SECRET:

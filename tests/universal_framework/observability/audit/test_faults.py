@@ -23,8 +23,7 @@ def drive(log, count=120):
         try:
             log.append(line)
             acknowledged.append(line)
-        except AuditError as error:
-            assert "not durable" in str(error)
+        except AuditError:
             refused.append(line)
     return acknowledged, refused
 

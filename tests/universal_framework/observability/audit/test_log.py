@@ -54,6 +54,14 @@ def test_many_threads_lose_nothing_and_each_keeps_its_order(open_log, lines_of, 
     assert judge(os.path.dirname(log.directory), [t.encode() for t in log.heard.checkpoints]).intact
 
 
+def test_flush_waits_for_everything_that_was_appended_before(open_log):
+    log = open_log(full_wait_seconds=30.0)
+    for i in range(40_000):
+        log.append(b'{"n":%d}' % i)
+    assert log.flush(60)
+    assert log.stats().durable == 40_000
+
+
 def test_in_commit_mode_a_returned_append_is_on_the_disk(open_log, lines_of, make_line):
     log = open_log(durability="commit")
     for i in range(20):
@@ -209,7 +217,7 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(tmp_path, setting):
 
 def test_a_directory_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(AuditError, match="file.*name a directory"):
+    with pytest.raises(AuditError, match=r"file.*name a directory"):
         AuditLog.open(tmp_path / "file" / "trail")
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from universal_framework.observability.audit import merkle
+from universal_framework.observability.audit.errors import MalformedError
 from universal_framework.observability.audit.tiles import (
     WIDTH,
     TiledTree,
     TileReader,
-    index_name,
-    parse_tile_name,
+    level_length,
     tile_name,
 )
 
@@ -102,44 +102,42 @@ def leaves_of(size):
 
 
 def grown(sizes):
-    """A tree that grew in steps; all its tiles, and the tree."""
-    tree, tiles = TiledTree(), {}
+    """A tree that grew in steps, and its levels."""
+    tree, levels = TiledTree(), []
     for before, size in zip([0, *sizes], sizes, strict=False):
-        tiles |= {tile.name: tile.data for tile in tree.extend(leaves_of(size)[before:])}
-    tiles |= {tile.name: tile.data for tile in tree.partial_tiles()}
-    return tree, tiles
+        tree.extend(leaves_of(size)[before:])
+        for level, data in enumerate(tree.take_fresh()):
+            levels += [b""] if level == len(levels) else []
+            levels[level] += data
+    return tree, levels
 
 
-def loader(tiles):
-    return lambda level, index, width: tiles.get(tile_name(level, index)) or tiles.get(tile_name(level, index, width))
+def loader(levels):
+    return lambda level, start, count: levels[level][start * 32 : (start + count) * 32] if level < len(levels) else b""
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=5))
-def test_a_tree_in_tiles_has_the_same_root_however_it_grew(steps):
+def test_a_tree_in_levels_has_the_same_root_however_it_grew(steps):
     sizes = [sum(steps[: i + 1]) for i in range(len(steps))]
-    tree, tiles = grown(sizes)
+    tree, levels = grown(sizes)
     assert tree.root() == merkle.root_of(leaves_of(sizes[-1]))
-    assert TiledTree.restored(tree.size, loader(tiles)).root() == tree.root()
-    reader = TileReader(tree.size, loader(tiles))
-    for size in {1, sizes[0], tree.size}:
-        assert merkle.tree_root(size, reader.subtree) == merkle.root_of(leaves_of(size))
+    for size in {0, 1, sizes[0], tree.size}:
+        assert TiledTree.restored(size, loader(levels)).root() == merkle.root_of(leaves_of(size))
+        assert merkle.tree_root(size, TileReader(loader(levels)).subtree) == merkle.root_of(leaves_of(size))
+    with pytest.raises(MalformedError):
+        TiledTree.restored(tree.size + 1, loader(levels))
 
 
-def test_tiles_of_a_large_tree_are_those_of_the_specification():
-    tree = TiledTree()
-    tiles = tree.extend(leaves_of(70_000)) + tree.partial_tiles()
-    widths = {}
-    for tile in tiles:
-        widths.setdefault(tile.level, []).append(tile.width)
-    assert [sorted(widths[level]) for level in range(3)] == [[112] + [WIDTH] * 273, [17, WIDTH], [1]]
-    assert index_name(1234067) == "x001/x234/067"
+def test_levels_of_a_large_tree_are_the_tiles_of_the_specification():
+    """Its example: 70,000 leaves make 273 full tiles and one of 112; one full and one of 17; one of 1."""
+    _, levels = grown([70_000])
+    assert [divmod(len(data) // 32, WIDTH) for data in levels] == [(273, 112), (1, 17), (0, 1)]
+    assert [level_length(level, 70_000) for level in range(4)] == [70_000, 273, 1, 0]
+    leaves = leaves_of(70_000)
+    assert levels[1][32:64] == merkle.root_of(leaves[256:512])
+    assert levels[2] == merkle.root_of(leaves[:65536])
 
 
-@given(st.integers(0, 63), st.integers(0, 10**9), st.integers(1, 256))
-def test_names_of_tiles_are_read_as_they_are_written(level, index, width):
-    assert parse_tile_name(tile_name(level, index, width)) == (level, index, width)
-
-
-@pytest.mark.parametrize("name", ["tile/0/0", "tile/00/000", "tile/0/000.p/256", "tile/0/000.p/0", "tile/0/x000/001"])
-def test_other_spellings_are_no_tiles(name):
-    assert parse_tile_name(name) is None
+def test_tiles_are_named_as_the_specification_names_them():
+    assert tile_name(0, 1234067) == "tile/0/x001/x234/067"
+    assert tile_name(2, 5, 17) == "tile/2/005.p/17"

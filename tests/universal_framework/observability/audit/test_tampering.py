@@ -132,8 +132,8 @@ def test_a_removed_segment_is_found_with_all_its_records(closed_log, judge, find
         ("checkpoint", Subject.CHECKPOINT),
         ("checkpoints", Subject.CHECKPOINT),
         ("public-key", Subject.KEY),
-        ("tile/0/000", Subject.TILE),
-        ("tile/1/000.p/2", Subject.TILE),
+        ("tile/0", Subject.TILE),
+        ("tile/1", Subject.TILE),
     ],
 )
 def test_a_removed_or_emptied_file_is_found(closed_log, judge, findings_of, name, kind):
@@ -148,7 +148,7 @@ def test_a_removed_or_emptied_file_is_found(closed_log, judge, findings_of, name
 
 def test_files_that_do_not_belong_are_found(closed_log, judge, findings_of):
     made = closed_log()
-    for name in ("segments/000000009999.jsonl", "segments/notes.txt", "tile/0/099", "tile/0/001.p/3"):
+    for name in ("segments/000000009999.jsonl", "segments/notes.txt", "tile/7", "tile/x", "tile/01"):
         path = made.directory / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"{}\n")
@@ -180,16 +180,14 @@ def rewritten(made, keep, key, *, change=None, sizes=None):
         if first < keep:
             put_lines(made.directory / "segments" / stored.segment_name(first), lines[: keep - first])
     tree, history, start = TiledTree(), b"", 0
-    tiles = []
     for size in sizes or [1, keep]:
-        tiles += tree.extend(leaves[start:size])
+        tree.extend(leaves[start:size])
         start = size
         newest = note.sign(note.Checkpoint(made.origin, size, tree.root()), key)
         history += newest
-    for tile in tiles + tree.partial_tiles():
-        path = made.directory / tile.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(tile.data)
+    (made.directory / "tile").mkdir()
+    for level, data in enumerate(tree.take_fresh()):
+        (made.directory / "tile" / str(level)).write_bytes(data)
     (made.directory / "checkpoint").write_bytes(newest)
     (made.directory / "checkpoints").write_bytes(history)
 
@@ -292,9 +290,9 @@ def test_records_and_tiles_altered_alike_are_narrowed_down(closed_log, judge, fi
     lines = lines_in(path)
     lines[300] = b'{"event":"nothing happened"}'
     put_lines(path, lines)
-    tile = made.directory / "tile/0/001"
+    tile = made.directory / "tile/0"
     data = tile.read_bytes()
-    at = (300 - 256) * 32
+    at = 300 * 32
     tile.write_bytes(data[:at] + leaf_hashes(lines)[300] + data[at + 32 :])
     found = [f for f in findings_of(judge(made.directory)) if f.kind is Subject.RECORD]
     assert any(f.record <= 300 < f.record + f.length and f.length <= 256 for f in found)

@@ -18,7 +18,7 @@ PATTERNS = {
     for name, value in vars(module).items()
     if isinstance(value, re.Pattern)
     and name in {
-        "EMAIL", "URL_CREDENTIALS", "JWT", "PEM_BEGIN", "IPV4", "IPV6", "CARD", "SSN_DASHED", "STRONG", "TELEGRAM", "MAXMIND",
+        "EMAIL", "URL_CREDENTIALS", "JWT", "PEM_BEGIN", "IPV4", "IPV6", "CARD", "SSN", "STRONG", "TELEGRAM", "MAXMIND",
         "AZURE_CLIENT", "DISCORD",
     }
 } | {
