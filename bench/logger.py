@@ -490,7 +490,7 @@ def threads(scale: Scale) -> list[Claim]:
 
 
 def imports(scale: Scale) -> list[Claim]:
-    """Import the logger, in a process of its own, a bare interpreter's time taken off both sides by being in both."""
+    """Import the logger in a process of its own; the figures hold an interpreter's start on both sides."""
 
     def command(statement: str) -> Command:
         code = f"import sys; sys.path.insert(0, {SOURCE!r}); {statement}"

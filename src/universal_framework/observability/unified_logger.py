@@ -48,8 +48,15 @@ _stdlib, _watched, _untouched = _tree.stdlib, _tree.watched, _tree.untouched
 _bare = _tree.BARE
 _record_factory = logging.LogRecord
 
-#: Verdicts on levels of which nothing is known.
-_NO_LEVELS: Final[dict[int, bool]] = {}
+
+class _NoLevels(dict[int, bool]):
+    """Verdicts on levels of which nothing is known."""
+
+    def __missing__(self, level: int) -> bool:
+        return True  # ask
+
+
+_NO_LEVELS: Final = _NoLevels()
 
 _ROOT = "root"
 
@@ -135,7 +142,8 @@ class UniversalFrameworkLogger(logging.Logger):
         plain = _tree.is_bare(node)
         keep = object.__setattr__
         # A class of the application's own may decide on levels as it likes, and have methods that we know nothing of.
-        keep(self, "_levels", vars(node)["_cache"] if plain and self._via != "structlog" else _NO_LEVELS)
+        quick = plain and self._via != "structlog" and self._node_name != _ROOT  # the tree has no name for its root
+        keep(self, "_levels", vars(node)["_cache"] if quick else _NO_LEVELS)
         keep(self, "__class__", (_public if plain else _forwarding)(type(self)))
         keep(self, "_at", node)
         return node
@@ -310,32 +318,41 @@ class UniversalFrameworkLogger(logging.Logger):
 
     def debug(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at DEBUG."""
-        if (  # written out: a call that reports nothing should cost what stdlib's costs
-            self._levels.get(10) is False
-            and _nodes.get(self._node_name) is self._at
-            and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
-        ):
-            return None
+        try:  # written out: a call that reports nothing should cost what stdlib's costs
+            if (
+                self._levels[10] is False
+                and _nodes[self._node_name] is self._at
+                and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
+            ):
+                return None
+        except KeyError:  # nobody has asked yet
+            pass
         return self._emit(logging.DEBUG, "debug", msg, args, keywords)
 
     def info(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at INFO."""
-        if (  # written out: a call that reports nothing should cost what stdlib's costs
-            self._levels.get(20) is False
-            and _nodes.get(self._node_name) is self._at
-            and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
-        ):
-            return None
+        try:  # written out: a call that reports nothing should cost what stdlib's costs
+            if (
+                self._levels[20] is False
+                and _nodes[self._node_name] is self._at
+                and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
+            ):
+                return None
+        except KeyError:  # nobody has asked yet
+            pass
         return self._emit(logging.INFO, "info", msg, args, keywords)
 
     def warning(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at WARNING."""
-        if (  # written out: a call that reports nothing should cost what stdlib's costs
-            self._levels.get(30) is False
-            and _nodes.get(self._node_name) is self._at
-            and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
-        ):
-            return None
+        try:  # written out: a call that reports nothing should cost what stdlib's costs
+            if (
+                self._levels[30] is False
+                and _nodes[self._node_name] is self._at
+                and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
+            ):
+                return None
+        except KeyError:  # nobody has asked yet
+            pass
         return self._emit(logging.WARNING, "warning", msg, args, keywords)
 
     def error(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
