@@ -39,6 +39,8 @@ _MOST_LOOKS = _phones.MOST_LOOKS
 _LONGEST_ARTICLE = 13
 _WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 _SHORTEST_IBAN = 15
+#: What tells an IBAN from the beginning of something longer: 33 characters, separators, and one more.
+_AROUND_IBAN = 72
 #: Thirteen digits and a separator.
 _SHORTEST_GROUPED_CARD = 14
 #: Digits that these have at least, and joints that addresses and dashed numbers have.
@@ -331,23 +333,34 @@ def _jointed_tokens(text: str, found: list[_Span]) -> None:
 def _ibans(text: str, raw: bytes, found: list[_Span]) -> None:
     if "AA00" not in raw.translate(_LETTERS_AND_DIGITS).decode("latin-1"):
         return
-    lengths = _checks.IBAN_LENGTHS
-    looks = 0
-    position = 0
+    looks = position = 0
+    ends: dict[str, int] = {}
     for match in _patterns.IBAN.finditer(text):
         start = match.start() - _patterns.IBAN_COUNTRY
         if start < position:
             continue
-        length = lengths.get(text[start : start + 2].upper())
+        around = text[start : start + _AROUND_IBAN]
+        length = ends.get(around)
         if length is None:
-            continue
-        end = _end_of_iban(text, start, length)
-        if end > len(text) or (end < len(text) and text[end].isalnum()):
+            length = _length_of_iban(text, start)
+            if length < _AROUND_IBAN:
+                ends[around] = length
+        if not length:
             continue
         looks += 1
+        end = start + length
         if looks > _MOST_LOOKS or _checks.is_iban(text[start:end].replace(" ", "").replace("-", "")):
             found.append(("IBAN_CODE", start, end))
             position = end
+
+
+def _length_of_iban(text: str, start: int) -> int:
+    """Return how many characters the IBAN that seems to begin at `start` has; 0 if it ends inside a word."""
+    length = _checks.IBAN_LENGTHS.get(text[start : start + 2].upper())
+    if length is None:
+        return 0
+    end = _end_of_iban(text, start, length)
+    return 0 if end > len(text) or text[end : end + 1].isalnum() else end - start
 
 
 _LETTERS_AND_DIGITS = bytes(
@@ -401,6 +414,7 @@ def _is_article(text: str, start: int, key: str) -> bool:
 def _ssns(text: str, found: list[_Span]) -> None:
     """Find those with dashes, and those without that *ssn* or *social* precedes."""
     is_said: bool | None = None
+    judged: dict[str, bool] = {}
     looks = end = 0
     search = _patterns.SSN.search
     last = len(text) - _FEWEST_OF_SSN
@@ -415,7 +429,11 @@ def _ssns(text: str, found: list[_Span]) -> None:
                 looks += 1
                 if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
                     continue
-        if _checks.is_ssn(_checks.digits_of(text[start:end])):
+        candidate = text[start:end]
+        good = judged.get(candidate)
+        if good is None:
+            good = judged[candidate] = _checks.is_ssn(_checks.digits_of(candidate))
+        if good:
             found.append(("US_SSN", start, end))
 
 
