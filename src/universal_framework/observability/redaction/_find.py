@@ -130,13 +130,14 @@ class Finder:
         if ("earer" in text or "asic" in text) and "AUTHORIZATION" in wanted:
             _authorizations(text, found)
         if length >= _tokens.RUN_LENGTH:
-            has_run = _tokens.SHORTEST_RUN in raw.translate(_tokens.RUN_BYTES)
+            marked = raw.translate(_tokens.RUN_BYTES).decode()
+            has_run = _tokens.SHORTEST_RUN in marked
             if has_run and "eyJ" in text and "JWT" in wanted:
                 _spans("JWT", _patterns.JWT, text, found)
             if "-----BEGIN" in text and "PRIVATE_KEY" in wanted:
                 _private_keys(text, found)
             if has_run and "API_TOKEN" in wanted:
-                _tokens_in(text, raw, found)
+                _tokens_in(text, marked, found)
         digits = "0000000" in flat
         if length >= _SHORTEST_IBAN and (digits or "AA00" in flat) and "IBAN_CODE" in wanted:
             _ibans(text, raw, found)
@@ -300,9 +301,9 @@ def _is_bearer(value: str) -> bool:
     return any(char in "0123456789._~+/=" for char in value) or not (value.islower() or value.istitle())
 
 
-def _tokens_in(text: str, raw: bytes, found: list[_Span]) -> None:
+def _tokens_in(text: str, marked: str, found: list[_Span]) -> None:
     jointed = False
-    for start, end in _tokens.runs(raw):
+    for start, end in _tokens.runs(marked):
         if text[start:end].isalnum():  # one word: a token begins where the word does
             match = _tokens.prefixed().match(text, start, end)
             if match is not None:

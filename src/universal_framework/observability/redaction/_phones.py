@@ -147,15 +147,16 @@ def find(text: str, key: str, found: list[tuple[str, int, int]], pattern: re.Pat
     last = len(text) - _SHORTEST
     while end <= last and (match := pattern.search(text, end)) is not None:
         start, end = match.span()
-        if looks < MOST_LOOKS:
-            if taken:
-                before = bisect.bisect_right(taken, (start, len(text))) - 1
-                if before >= 0 and start < taken[before][1]:
-                    continue
-            looks += 1
-            if not _is_phone(match, text, key):
+        if looks >= MOST_LOOKS:
+            found.extend([("PHONE_NUMBER", *more.span()) for more in pattern.finditer(text, start)])
+            return
+        if taken:
+            before = bisect.bisect_right(taken, (start, len(text))) - 1
+            if before >= 0 and start < taken[before][1]:
                 continue
-        found.append(("PHONE_NUMBER", start, end))
+        looks += 1
+        if _is_phone(match, text, key):
+            found.append(("PHONE_NUMBER", start, end))
 
 
 def is_identifier(word: str) -> bool:

@@ -31,7 +31,7 @@ _BASE64 = "[A-Za-z0-9+/]"
 #: Each token holds so many characters in a row that are letters, digits or one of ``_.+/=%~-``.
 RUN_LENGTH = 18
 RUN_BYTES = bytes(97 if (chr(byte).isalnum() and byte < 128) or byte in b"_.+/=%~-" else 32 for byte in range(256))
-SHORTEST_RUN = b"a" * RUN_LENGTH
+SHORTEST_RUN = "a" * RUN_LENGTH
 
 #: Tokens that begin with one of their marks.
 SHAPES = (
@@ -154,13 +154,12 @@ AZURE_CLIENT = re.compile(r"(?<![A-Za-z0-9_~.-])" + _AZURE_CLIENT)
 MAXMIND = re.compile(LEFT + _MAXMIND)
 
 
-def runs(raw: bytes) -> list[tuple[int, int]]:
-    """Return the spans that are long enough to hold a token; `raw` is a text in Latin-1, a byte to a character."""
-    marked = raw.translate(RUN_BYTES)
+def runs(marked: str) -> list[tuple[int, int]]:
+    """Return the spans that are long enough to hold a token; `marked` is a text in Latin-1 through `RUN_BYTES`."""
     start = marked.find(SHORTEST_RUN)
     found: list[tuple[int, int]] = []
     while start >= 0:
-        end = marked.find(b" ", start)
+        end = marked.find(" ", start)
         if end < 0:
             end = len(marked)
         found.append((start, end))
