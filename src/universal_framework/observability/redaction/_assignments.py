@@ -7,14 +7,14 @@ judge to say; whether what follows is a value, and no remark (``token: expired``
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Iterator
 
 #: A name and what joins it to a value; ``%3D`` is ``=`` in a query string inside a query string.
 _NAMED = re.compile(
-    r"(?<![\w-])(-{0,2})([A-Za-z_][\w-]{1,63}+)"
+    r"([A-Za-z_](?:(?<![\w-].)|(?<=-.)(?:(?<![\w-]-.)|(?<=--.)(?<![\w-]--.)))[\w-]{1,63}+)"
     r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|([ ])(?! |--|-[a-z](?: |$)))",
 )
-_WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[ ]$")
 _QUOTE = re.compile(r"\\{0,4}(?:\"|')")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.){0,4096}+)')
 _SINGLE_QUOTED = re.compile(r"'((?:[^'\\\n]|\\.){0,4096}+)")
@@ -52,37 +52,37 @@ _REMARK = frozenset(
 )
 _COOKIE_NAMES = frozenset({"cookie", "setcookie", "cookies"})
 _HEADER_NAMES = frozenset({"authorization", "proxyauthorization", "authentication"})
+#: A name is secret by itself, or perhaps with the word before it, or not.
+_FIRST, _SECOND, _OTHER = object(), object(), object()
+_LONGEST_WORD = 16
 _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
 
 
 def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     """Yield the spans of values whose names `is_secret`."""
     position = looks = 0
-    verdicts: dict[str, bool] = {}
+    verdicts: dict[str, object] = {}
     for match in _NAMED.finditer(text):
-        name = match.group(2)
+        name, joint, space = match.groups()
         verdict = verdicts.get(name)
         if verdict is None:
-            verdict = verdicts[name] = is_secret(name)
-        if not verdict and name not in _SECOND_WORDS and name.lower() not in _SECOND_WORDS:
+            verdict = verdicts[name] = _judged(name, is_secret)
+        if verdict is _OTHER:
             continue
-        if match.start() < position:
+        start = match.start()
+        before = text[start - 1 : start]
+        if verdict is _SECOND and before != " ":
             continue
-        if _MASK.match(text, match.start() - 1 if match.start() else 0):
+        if joint is None and (space is None or text[start - 2 : start] != "--"):
             continue
-        dashes, _, joint, space = match.groups()
-        if joint is None and (space is None or dashes != "--"):
+        if joint == ">" and before != "<":
             continue
-        if joint == ">" and text[match.start() - 1 : match.start()] != "<":
+        if start < position or (before == "[" and _MASK.match(text, start - 1)):
             continue
         if looks >= _MOST_LOOKS:
             value = _PLAIN_VALUE.match(text, match.end())
-            span = (
-                None
-                if value is None or not (verdict or text[match.start(2) - 1 : match.start(2)] == " ")
-                else value.span()
-            )
-        elif verdict or _is_secret_phrase(text, match.start(2), name, is_secret):
+            span = None if value is None else value.span()
+        elif verdict is _FIRST or _is_secret_phrase(text, start, name, is_secret):
             looks += 1
             span = _value(text, match.end(), name, joint or " ")
         else:
@@ -92,14 +92,17 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
             position = span[1]
 
 
+def _judged(name: str, is_secret: Callable[[str], bool]) -> object:
+    if is_secret(name):
+        return _FIRST
+    return _SECOND if name.lower() in _SECOND_WORDS else _OTHER
+
+
 def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str], bool]) -> bool:
-    """Say whether `name` is the end of a phrase such as ``API key``."""
-    if name.lower() not in _SECOND_WORDS:
-        return False
-    if text[start - 1 : start] != " ":
-        return False
-    before = _WORD_BEFORE.search(text, max(0, start - 20), start)
-    return before is not None and is_secret(f"{before.group(1)}_{name}")
+    """Say whether `name`, at `start` behind a space, is the end of a phrase such as ``API key``."""
+    head = text[max(0, start - 1 - _LONGEST_WORD) : start - 1]
+    before = head[len(head.rstrip(string.ascii_letters)) :]
+    return len(before) > 1 and is_secret(f"{before}_{name}")
 
 
 def _value(text: str, start: int, name: str, joint: str) -> tuple[int, int] | None:

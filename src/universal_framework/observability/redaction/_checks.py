@@ -61,20 +61,21 @@ _NONE: frozenset[int] = frozenset()
 
 
 def digits_of(text: str) -> bytes:
-    """Return the digits of `text`, an ASCII text."""
-    return text.encode("latin-1", "replace").translate(None, NO_DIGITS)
+    """Return the ASCII digits of `text`."""
+    return text.encode("utf-8", "replace").translate(None, NO_DIGITS)
 
 
 def is_card(digits: bytes) -> bool:
     """Say whether `digits` is a payment card number: family, length, check digit."""
-    if len(digits) == 15 and b"1380" <= digits[:4] <= b"1407":
-        return False  # identifiers of threads (0x7e... to 0x7fff...), far more often than UATP cards
     if not _lengths:
         _lengths.update(_lengths_by_prefix())
-    if len(digits) not in _lengths.get(digits[:4], _NONE):
+    front, count = digits[:4], len(digits)
+    if count not in _lengths.get(front, _NONE):
         return False
+    if count == 15 and b"1380" <= front <= b"1407":
+        return False  # identifiers of threads (0x7e... to 0x7fff...), far more often than UATP cards
     # Luhn's sum, ISO/IEC 7812-1
-    return (sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - _ZERO * len(digits)) % 10 == 0
+    return (sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - _ZERO * count) % 10 == 0
 
 
 def is_ssn(digits: bytes) -> bool:
@@ -114,6 +115,7 @@ def is_iban(compact: str) -> bool:
 
 _OCTETS = frozenset(map(str, range(256)))
 _LOCAL_FIRST = frozenset({"0", "10", "127"})
+_PERHAPS_LOCAL = frozenset({"100", "169", "172", "192", "255"})
 
 
 def is_ipv4(text: str, *, local_too: bool) -> bool:
@@ -122,13 +124,15 @@ def is_ipv4(text: str, *, local_too: bool) -> bool:
     Local are 0/8, 10/8, 127/8 (RFC 1122), 172.16/12, 192.168/16 (RFC 1918), 169.254/16 (RFC 3927), 100.64/10
     (RFC 6598) and broadcast. Examples' ranges (RFC 5737) are not: examples should look as the real thing does.
     """
-    first, second, third, fourth = text.split(".")
-    if not (first in _OCTETS and second in _OCTETS and third in _OCTETS and fourth in _OCTETS):
+    numbers = text.split(".")
+    if not _OCTETS.issuperset(numbers):
         return False
     if local_too:
         return True
-    if first in _LOCAL_FIRST:
-        return False
+    first = numbers[0]
+    if first not in _PERHAPS_LOCAL:
+        return first not in _LOCAL_FIRST
+    second = numbers[1]
     return not (
         (first == "192" and second == "168")
         or (first == "172" and 16 <= int(second) <= 31)

@@ -30,6 +30,7 @@ _UNITS = frozenset({"service", "socket", "target", "timer", "mount", "automount"
 _NO_DOMAIN = re.compile(r"\d+x\.\w+$|[vV]?\d+\.\d")
 _GIT_USERS = frozenset({"git", "hg", "svn"})
 _SHORTER_THAN_MOST = 4
+_DIGITS_OR_V = "0123456789vV"
 
 #: So often in one text the words before a candidate are looked at; beyond, candidates are not given the benefit of
 #: their words: what costs time without end must not, and must not leak either.
@@ -38,11 +39,14 @@ _MOST_LOOKS = _phones.MOST_LOOKS
 _LONGEST_ARTICLE = 13
 _WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 _SHORTEST_IBAN = 15
+#: What tells an IBAN from the beginning of something longer: 33 characters, separators, and one more.
+_AROUND_IBAN = 72
 #: Thirteen digits and a separator.
 _SHORTEST_GROUPED_CARD = 14
 #: Digits that these have at least, and joints that addresses and dashed numbers have.
 _FEWEST_OF_CARD, _FEWEST_OF_SSN, _FEWEST_OF_PHONE = 12, 9, 7
 _DOTS, _COLONS, _DASHES = 3, 2, 2
+_SHORTEST_ADDRESS = 7
 
 _Span = tuple[str, int, int]
 _start_of = itemgetter(1)
@@ -124,12 +128,14 @@ class Finder:
         if ("earer" in text or "asic" in text) and "AUTHORIZATION" in wanted:
             _authorizations(text, found)
         if length >= _tokens.RUN_LENGTH:
-            if "eyJ" in text and "JWT" in wanted:
+            marked = raw.translate(_tokens.RUN_BYTES).decode()
+            has_run = _tokens.SHORTEST_RUN in marked
+            if has_run and "eyJ" in text and "JWT" in wanted:
                 _spans("JWT", _patterns.JWT, text, found)
             if "-----BEGIN" in text and "PRIVATE_KEY" in wanted:
                 _private_keys(text, found)
-            if "API_TOKEN" in wanted:
-                _tokens_in(text, raw, found)
+            if has_run and "API_TOKEN" in wanted:
+                _tokens_in(text, marked, found)
         digits = "0000000" in flat
         if length >= _SHORTEST_IBAN and (digits or "AA00" in flat) and "IBAN_CODE" in wanted:
             _ibans(text, raw, found)
@@ -149,14 +155,16 @@ class Finder:
         local_too = self._ip is IpScope.ALL
         judged: dict[str, bool] = {}
         if dots >= _DOTS:
-            looks = 0
-            for match in _patterns.IPV4.finditer(text):
-                candidate = match.group()
+            looks = end = 0
+            last = len(text) - _SHORTEST_ADDRESS
+            search = _patterns.IPV4.search
+            while end <= last and (match := search(text, end)) is not None:
+                start, end = match.span()
+                candidate = text[start:end]
                 good = judged.get(candidate)
                 if good is None:
                     good = judged[candidate] = _checks.is_ipv4(candidate, local_too=local_too)
                 if good:
-                    start, end = match.span()
                     if start and looks < _MOST_LOOKS:
                         looks += 1
                         if _patterns.VERSION_BEFORE.search(text, max(0, start - 24), start):
@@ -190,7 +198,16 @@ def _all_names(policy: Policy) -> Iterator[str]:
 
 def _resolved(found: list[_Span]) -> list[_Span]:
     """Return the spans in order; of those that overlap, one over all of them, of the longest one's type."""
-    order = sorted(found, key=_start_of)  # is stable: earlier families win
+    found.sort(key=_start_of)  # is stable: earlier families win
+    done = 0
+    for _, start, end in found:
+        if start < done:
+            return _merged(found)
+        done = end
+    return found
+
+
+def _merged(order: list[_Span]) -> list[_Span]:
     result = [order[0]]
     longest = order[0][2] - order[0][1]
     for new in order[1:]:
@@ -240,26 +257,23 @@ def _private_keys(text: str, found: list[_Span]) -> None:
 
 
 def _emails(text: str, found: list[_Span]) -> None:
-    position = 0
-    while (at := _at_sign(text, position)) >= 0:
-        match = _patterns.EMAIL.search(text, max(position, at - _patterns.LONGEST_LOCAL))
+    encoded = "%40" in text
+    end = 0
+    while encoded or (at := text.find("@", end)) >= 0:
+        match = _patterns.EMAIL.search(text, end if encoded else max(end, at - _patterns.LONGEST_LOCAL))
         if match is None:
             return
-        position = match.end()
-        local, _, domain = match.group().replace("%40", "@").partition("@")
+        start, end = match.span()
+        local, sign, domain = text[start:end].partition("@")
+        if not sign:
+            local, _, domain = local.partition("%40")
         if len(local) < _SHORTER_THAN_MOST and local.lower() in _GIT_USERS:
             continue
-        if domain.rpartition(".")[2].lower() in _UNITS:
+        if domain[domain.rindex(".") + 1 :].lower() in _UNITS:
             continue
-        if (domain[0].isdigit() or domain[0] in "vV") and _NO_DOMAIN.match(domain):
+        if domain[0] in _DIGITS_OR_V and _NO_DOMAIN.match(domain):
             continue
-        found.append(("EMAIL_ADDRESS", match.start(), position))
-
-
-def _at_sign(text: str, position: int) -> int:
-    """Return where the next ``@`` or ``%40`` is, or -1."""
-    at, encoded = text.find("@", position), text.find("%40", position)
-    return at if encoded < 0 or 0 <= at < encoded else encoded
+        found.append(("EMAIL_ADDRESS", start, end))
 
 
 def _authorizations(text: str, found: list[_Span]) -> None:
@@ -285,12 +299,9 @@ def _is_bearer(value: str) -> bool:
     return any(char in "0123456789._~+/=" for char in value) or not (value.islower() or value.istitle())
 
 
-def _tokens_in(text: str, raw: bytes, found: list[_Span]) -> None:
-    runs = _tokens.runs(raw)
-    if not runs:
-        return
+def _tokens_in(text: str, marked: str, found: list[_Span]) -> None:
     jointed = False
-    for start, end in runs:
+    for start, end in _tokens.runs(marked):
         if text[start:end].isalnum():  # one word: a token begins where the word does
             match = _tokens.prefixed().match(text, start, end)
             if match is not None:
@@ -321,23 +332,34 @@ def _jointed_tokens(text: str, found: list[_Span]) -> None:
 def _ibans(text: str, raw: bytes, found: list[_Span]) -> None:
     if "AA00" not in raw.translate(_LETTERS_AND_DIGITS).decode("latin-1"):
         return
-    lengths = _checks.IBAN_LENGTHS
-    looks = 0
-    position = 0
+    looks = position = 0
+    ends: dict[str, int] = {}
     for match in _patterns.IBAN.finditer(text):
         start = match.start() - _patterns.IBAN_COUNTRY
         if start < position:
             continue
-        length = lengths.get(text[start : start + 2].upper())
+        around = text[start : start + _AROUND_IBAN]
+        length = ends.get(around)
         if length is None:
-            continue
-        end = _end_of_iban(text, start, length)
-        if end > len(text) or (end < len(text) and text[end].isalnum()):
+            length = _length_of_iban(text, start)
+            if length < _AROUND_IBAN:
+                ends[around] = length
+        if not length:
             continue
         looks += 1
+        end = start + length
         if looks > _MOST_LOOKS or _checks.is_iban(text[start:end].replace(" ", "").replace("-", "")):
             found.append(("IBAN_CODE", start, end))
             position = end
+
+
+def _length_of_iban(text: str, start: int) -> int:
+    """Return how many characters the IBAN that seems to begin at `start` has; 0 if it ends inside a word."""
+    length = _checks.IBAN_LENGTHS.get(text[start : start + 2].upper())
+    if length is None:
+        return 0
+    end = _end_of_iban(text, start, length)
+    return 0 if end > len(text) or text[end : end + 1].isalnum() else end - start
 
 
 _LETTERS_AND_DIGITS = bytes(
@@ -358,16 +380,18 @@ def _end_of_iban(text: str, start: int, length: int) -> int:
 
 def _cards(text: str, key: str, found: list[_Span]) -> None:
     judged: dict[str, int] = {}
-    for match in _patterns.CARD.finditer(text):
-        candidate = match.group()
+    search = _patterns.CARD.search
+    last = len(text) - _FEWEST_OF_CARD
+    end = 0
+    while end <= last and (match := search(text, end)) is not None:
+        start, end = match.span()
+        candidate = text[start:end]
         length = judged.get(candidate)
         if length is None:
             length = len(candidate) if _checks.is_card(_checks.digits_of(candidate)) else _length_of_card(candidate)
             judged[candidate] = length
-        if length:
-            start = match.start()
-            if length > _LONGEST_ARTICLE or not _is_article(text, start, key):
-                found.append(("CREDIT_CARD", start, start + length))
+        if length and (length > _LONGEST_ARTICLE or not _is_article(text, start, key)):
+            found.append(("CREDIT_CARD", start, start + length))
 
 
 def _length_of_card(candidate: str) -> int:
@@ -389,8 +413,11 @@ def _is_article(text: str, start: int, key: str) -> bool:
 def _ssns(text: str, found: list[_Span]) -> None:
     """Find those with dashes, and those without that *ssn* or *social* precedes."""
     is_said: bool | None = None
-    looks = 0
-    for match in _patterns.SSN.finditer(text):
+    judged: dict[str, bool] = {}
+    looks = end = 0
+    search = _patterns.SSN.search
+    last = len(text) - _FEWEST_OF_SSN
+    while end <= last and (match := search(text, end)) is not None:
         start, end = match.span()
         if text[start + 3] != "-":
             if is_said is None:
@@ -401,7 +428,11 @@ def _ssns(text: str, found: list[_Span]) -> None:
                 looks += 1
                 if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
                     continue
-        if _checks.is_ssn(_checks.digits_of(match.group())):
+        candidate = text[start:end]
+        good = judged.get(candidate)
+        if good is None:
+            good = judged[candidate] = _checks.is_ssn(_checks.digits_of(candidate))
+        if good:
             found.append(("US_SSN", start, end))
 
 

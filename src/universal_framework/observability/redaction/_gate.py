@@ -34,35 +34,49 @@ JOINTS = b" -()+./"
 
 #: Capitals and digits of an IBAN (``AA00``), as far as its account number is not told by its digits.
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]")
-_DIGITS_AND_DOTS = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
-_IPV6 = re.compile(r"[0-9A-Fa-f:]:[0-9A-Fa-f]{0,4}:")
 #: A colon that does not end a name.
 _COLON = re.compile(r':(?<!":)')
-#: Each begins with one plain character, which `re` looks for with ``memchr``; then what a token, an address, an
-#: option or a key in PEM would go on with. ``[0-9a-f]-`` before it makes the dash one of a UUID.
-_DOT = re.compile(r"\.(?:[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|(?=[A-Za-z0-9_-]{10}|slack\.com/|atlasv1\.))")
-_UNDERSCORE = re.compile(r"_(?=[A-Za-z0-9_=.+/%-]{10}|mmk|eyJ)")
+_DIGITS_AND_DOTS = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
+_IPV6 = re.compile(r"[0-9A-Fa-f:]:[0-9A-Fa-f]{0,4}:")
 _HEX_MARKS = "|".join(
     f"(?<={re.escape(mark)})"
     for shape in _tokens.SHAPES
     for mark in shape.marks
     if mark[-1] == "-" and mark[-2] in "0123456789abcdef"
 )
-_DASH = re.compile(rf"-(?:-|(?:(?<![0-9a-f]-)|{_HEX_MARKS})(?=[A-Za-z0-9_=.+/%-]{{10}}|us[0-9]))")
-_CAPITAL_A = re.compile(r"A[A-Za-z0-9]{3}|A3-")
-_CAPITAL_S = re.compile(r"SK[0-9a-f]{8}")
+#: One of a few characters, for which `re` looks quickly, and then what a token would go on with. ``[0-9a-f]-`` before it
+#: makes the dash one of a UUID.
+_TOKEN = (
+    r"(?<=_)(?=[A-Za-z0-9_=.+/%-]{10}|mmk|eyJ)"
+    r"|(?<=\.)(?=[A-Za-z0-9_-]{10}|slack\.com/|atlasv1\.)"
+    rf"|(?<=-)(?:(?<![0-9a-f]-)|{_HEX_MARKS})(?=[A-Za-z0-9_=.+/%-]{{10}}|us[0-9])"
+    r"|(?<=A)(?:[A-Za-z0-9]{3}|3-)|(?<=S)K[0-9a-f]{8}"
+)
+_LIKE_TOKEN = re.compile(f"[_.AS-](?:{_TOKEN})")
+#: The same for everything else: a colon that does not end a name, an object in an object, four numbers and dots between,
+#: an option, a scheme of authorization.
+_SUSPECT = re.compile(
+    rf'[:_.AS{{Bb-](?:(?<=:)(?<!":)|{_TOKEN}|(?<=-)-|(?<=[Bb])(?:earer|asic)|(?<=[\s\S]\{{)'
+    r"|(?<=[0-9]\.)[0-9]{1,3}\.[0-9]{1,3}\.[0-9])"
+)
 
 _LOWER = bytes(byte + 32 if byte in _UPPER else byte for byte in range(256))
 _KEY_JOINTS = b"_-. "
 
 #: Ids that look like nothing else: a UUID, or letters and digits without seven digits in a row (no number of any kind),
 #: that begin neither as a token does nor as an IBAN. Tokens begin at the left edge of a word, and this is all one word.
-_WORDY_MARKS = "|".join(mark for shape in _tokens.SHAPES for mark in shape.marks if mark.isalnum())
-_IDENTIFIER = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-    rf"|(?!{_WORDY_MARKS}|eyJ|[A-Za-z]{{2}}[0-9]{{2}})(?:[A-Za-z]++|[0-9]{{1,6}}+(?![0-9])){{1,64}}+"
-)
-is_identifier = _IDENTIFIER.fullmatch
+_WORDY = re.compile("|".join(mark for shape in _tokens.SHAPES for mark in shape.marks if mark.isalnum()) + r"|[A-Za-z]{2}[0-9]{2}")
+#: The first eight digits might be a telephone number's if they were all decimal.
+_UUID = re.compile(r"(?![0-9]{8})[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID_LENGTH = 36
+
+
+def is_identifier(text: str) -> bool:
+    """Say whether `text` is an id in which no pattern finds anything, whatever its name says of it."""
+    if text.isalnum():
+        return text.isascii() and _WORDY.match(text) is None and b"0000000" not in text.encode().translate(FLAT)
+    return len(text) == _UUID_LENGTH and _UUID.fullmatch(text) is not None
+
 
 Gate = Callable[[bytes], bool]
 
@@ -83,24 +97,15 @@ def _rendered(text: str) -> bytes:
 
 
 def _gate(needles: tuple[bytes, ...], stems: tuple[str, ...]) -> Gate:
-    colon, dot, underscore, dash = _COLON.search, _DOT.search, _UNDERSCORE.search, _DASH.search
-    capital_a, capital_s = _CAPITAL_A.search, _CAPITAL_S.search
+    suspect = _SUSPECT.search
 
     def may_hold(rendered: bytes) -> bool:
         line = rendered if rendered.isascii() else _plain(rendered)
-        flat = line.translate(FLAT, JOINTS).decode("latin-1")
+        flat = line.translate(FLAT, JOINTS).decode()
         if "\x01" in flat or "0000000" in flat:
             return True
-        text = line.decode("latin-1")
-        if "earer" in text or "asic" in text:
-            return True
-        if ("=" in flat or colon(text) or text.rfind("{") > 0) and (
-            _says_secret(line, stems) or _IPV6.search(text) or "sig=" in text
-        ):
-            return True
-        if (
-            dot(text) or underscore(text) or dash(text) or capital_a(text) or capital_s(text) or "dapi" in text
-        ) and _has_token(line, text, stems):
+        text = line.decode()
+        if ("=" in flat or suspect(text) or "dapi" in text) and _holds(line, text, stems):
             return True
         if "AA00" in flat and _IBAN.search(text):
             return True
@@ -109,18 +114,35 @@ def _gate(needles: tuple[bytes, ...], stems: tuple[str, ...]) -> Gate:
     return may_hold
 
 
-def _has_token(line: bytes, text: str, stems: tuple[str, ...]) -> bool:
-    """Look closer at a line with a dot, a joint or a capital in a telling place."""
-    if _DIGITS_AND_DOTS.search(text) or "eyJ" in text or "---" in text:
+def _holds(line: bytes, text: str, stems: tuple[str, ...]) -> bool:
+    """Look closer at a line with a character in a telling place."""
+    if "earer" in text or "asic" in text or "---" in text or _DIGITS_AND_DOTS.search(text):
         return True
-    if "--" in text and _says_secret(line, stems):
+    if ("=" in text or "--" in text or _COLON.search(text) or text.rfind("{") > 0) and (
+        _says_secret(line, stems) or _IPV6.search(text) or "sig=" in text
+    ):
         return True
-    return any(
-        _tokens.prefixed().search(text, start, end)
-        or "_mmk" in text
-        or text.count(".", start, end) >= 2
-        or text.count("-us", start, end)
-        for start, end in _tokens.runs(line)
+    return _has_token(text, line.translate(_tokens.RUN_BYTES).decode())
+
+
+def _has_token(text: str, marked: str) -> bool:
+    for start, end in _tokens.runs(marked):
+        run = text[start:end]
+        if run.isalnum():
+            if _WORDY.match(run) and _tokens.prefixed().match(run):
+                return True
+        elif (_LIKE_TOKEN.search(run) or "dapi" in run) and _is_token(run):
+            return True
+    return False
+
+
+def _is_token(run: str) -> bool:
+    return (
+        "eyJ" in run
+        or _tokens.prefixed().search(run) is not None
+        or "_mmk" in run
+        or run.count(".") > 1
+        or "-us" in run
     )
 
 

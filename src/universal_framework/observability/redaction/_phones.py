@@ -115,6 +115,8 @@ _OWNED = re.compile(
 )
 #: So many candidates of one text are looked at closely.
 MOST_LOOKS = 64
+#: Digits of the shortest number of any shape.
+_SHORTEST = 6
 #: A telling word and seven digits (``no 1234567``).
 _SHORTEST_WITH_WORD = 10
 _BEFORE = 48
@@ -141,19 +143,21 @@ def find(text: str, key: str, found: list[tuple[str, int, int]], pattern: re.Pat
     `key` is a verdict of `_names` on the value's name, `pattern` one of `STRONG` and `PHONE`. After `MOST_LOOKS`
     candidates the rest is taken for what it looks like.
     """
-    looks = 0
+    looks = end = 0
     taken = sorted([(begin, end) for _, begin, end in found]) if found else ()
-    for match in pattern.finditer(text):
+    last = len(text) - _SHORTEST
+    while end <= last and (match := pattern.search(text, end)) is not None:
         start, end = match.span()
-        if looks < MOST_LOOKS:
-            if taken:
-                before = bisect.bisect_right(taken, (start, len(text))) - 1
-                if before >= 0 and start < taken[before][1]:
-                    continue
-            looks += 1
-            if not _is_phone(match, text, key):
+        if looks >= MOST_LOOKS:
+            found.extend([("PHONE_NUMBER", *more.span()) for more in pattern.finditer(text, start)])
+            return
+        if taken:
+            before = bisect.bisect_right(taken, (start, len(text))) - 1
+            if before >= 0 and start < taken[before][1]:
                 continue
-        found.append(("PHONE_NUMBER", start, end))
+        looks += 1
+        if _is_phone(match, text, key):
+            found.append(("PHONE_NUMBER", start, end))
 
 
 def is_identifier(word: str) -> bool:

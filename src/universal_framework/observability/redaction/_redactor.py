@@ -51,6 +51,7 @@ class Redactor:
         "looks_at_numbers",
         "may_hold",
         "policy",
+        "secret_mask",
     )
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -65,7 +66,8 @@ class Redactor:
         self._replacer = Replacer(self.policy)
         #: Whether a number of any size may be something.
         self.looks_at_numbers = bool(self.policy.detectors)
-        #: Whether fields of sensitive names are left out.
+        #: What hides every value of a sensitive name, or None; whether such fields are left out.
+        self.secret_mask = self._replacer.mask("SECRET")
         self.drops_secrets = self._replacer.drops("SECRET")
         #: ``may_hold(rendered: bytes) -> bool``: false means that no value of the rendered JSON object, and no name
         #: inside one of its values, gives anything to redact. Names of top-level fields are for `fields`.

@@ -29,6 +29,10 @@ class Replacer:
         #: What hides a value without a look at it.
         self._masks = {name: f"[{name}]" for name in names if self._modes.get(name, Mode.MASK) is Mode.MASK}
 
+    def mask(self, entity: str) -> str | None:
+        """Return what hides every value of a type; None if it depends on the value."""
+        return self._masks.get(entity)
+
     def drops(self, entity: str) -> bool:
         """Say whether fields of sensitive names are left out."""
         return self._modes.get(entity) is Mode.DROP
@@ -38,7 +42,8 @@ class Replacer:
         masks = self._masks
         if len(findings) == 1:
             entity, start, end = findings[0]
-            return f"{text[:start]}{masks.get(entity) or self.replace(entity, text[start:end])}{text[end:]}"
+            mask = masks.get(entity) or self.replace(entity, text[start:end])
+            return mask if end - start == len(text) else f"{text[:start]}{mask}{text[end:]}"
         pieces = []
         done = 0
         for entity, start, end in findings:

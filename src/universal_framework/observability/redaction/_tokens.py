@@ -30,8 +30,8 @@ _BASE64 = "[A-Za-z0-9+/]"
 
 #: Each token holds so many characters in a row that are letters, digits or one of ``_.+/=%~-``.
 RUN_LENGTH = 18
-_RUN_BYTES = bytes(97 if (chr(byte).isalnum() and byte < 128) or byte in b"_.+/=%~-" else 32 for byte in range(256))
-_SHORTEST_RUN = "a" * RUN_LENGTH
+RUN_BYTES = bytes(97 if (chr(byte).isalnum() and byte < 128) or byte in b"_.+/=%~-" else 32 for byte in range(256))
+SHORTEST_RUN = "a" * RUN_LENGTH
 
 #: Tokens that begin with one of their marks.
 SHAPES = (
@@ -154,15 +154,14 @@ AZURE_CLIENT = re.compile(r"(?<![A-Za-z0-9_~.-])" + _AZURE_CLIENT)
 MAXMIND = re.compile(LEFT + _MAXMIND)
 
 
-def runs(raw: bytes) -> list[tuple[int, int]]:
-    """Return the spans that are long enough to hold a token; `raw` is a text in Latin-1, a byte to a character."""
-    marked = raw.translate(_RUN_BYTES).decode("latin-1")
-    start = marked.find(_SHORTEST_RUN)
+def runs(marked: str) -> list[tuple[int, int]]:
+    """Return the spans that are long enough to hold a token; `marked` is a text in Latin-1 through `RUN_BYTES`."""
+    start = marked.find(SHORTEST_RUN)
     found: list[tuple[int, int]] = []
     while start >= 0:
         end = marked.find(" ", start)
         if end < 0:
             end = len(marked)
         found.append((start, end))
-        start = marked.find(_SHORTEST_RUN, end)
+        start = marked.find(SHORTEST_RUN, end)
     return found

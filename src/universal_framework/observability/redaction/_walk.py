@@ -168,6 +168,7 @@ class _Walk:
         """Return `mapping` without secrets, as a dict if it changes."""
         redactor = self._redactor
         known, clean, numbers = redactor.known_names, redactor.known_clean, redactor.looks_at_numbers
+        mask = redactor.secret_mask
         changes: dict[object, object] = {}
         for key, value in mapping.items():
             verdict = known.get(key)
@@ -177,9 +178,12 @@ class _Walk:
                     return self._renamed(mapping, depth)
             kind = type(value)
             if verdict is _SECRET:
-                new = self._secret(key, value)
-                if new is not value and redactor.drops_secrets:
-                    return self._renamed(mapping, depth)
+                if kind is str and mask is not None:
+                    new = mask if value and value[:7] != "[SECRET" else value  # type: ignore[index]
+                else:
+                    new = self._secret(key, value)
+                    if new is not value and redactor.drops_secrets:
+                        return self._renamed(mapping, depth)
             elif kind is str:
                 if value in clean[verdict] or len(value) < _SHORTEST:  # type: ignore[arg-type]
                     continue
@@ -194,9 +198,7 @@ class _Walk:
                 changes[key] = new
         if not changes:
             return mapping
-        copied = dict(mapping)
-        copied.update(changes)
-        return copied
+        return {**mapping, **changes}
 
     def _renamed(self, mapping: Mapping[Any, object], depth: int) -> dict[object, object]:
         """Return `mapping` without secrets in names either, and without those fields that are to be dropped."""
@@ -214,8 +216,6 @@ class _Walk:
         return result
 
     def _secret(self, key: object, value: object) -> object:
-        if type(value) is str:
-            return self._redactor.secret(value) if value and not value.startswith("[SECRET") else value
         if value is None or isinstance(value, bool) or value == "":
             return value
         if isinstance(value, (int, float)) and isinstance(key, str) and key.lower() in _SELDOM_SECRET:
