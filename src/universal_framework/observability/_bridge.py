@@ -160,7 +160,7 @@ def outlet(via: Via, name: str, fields: Fields, keywords: Fields = _NONE) -> Out
                 structlog = importlib.import_module("structlog")
             except ImportError:
                 return None  # better in the tree than nowhere
-    elif structlog is None or not config.is_configured or not _is_configured(structlog):
+    elif structlog is None or not _is_configured(structlog):
         return None
     configured = structlog.get_config()
     processors = configured["processors"]
@@ -222,24 +222,13 @@ def context() -> Fields:
     return fields
 
 
-class _Unknown:
-    """Stands for structlog's configuration until structlog is loaded."""
+def configuration() -> Any:
+    """Return the object whose ``is_configured`` says whether the application configured structlog.
 
-    @property
-    def is_configured(self) -> bool:
-        global config  # noqa: PLW0603
-        structlog: Any = sys.modules.get("structlog")
-        if structlog is None:
-            return False
-        found: Any = getattr(sys.modules.get("structlog._config"), "_CONFIG", None)
-        if hasattr(found, "is_configured"):
-            config = found
-            return bool(found.is_configured)
-        return bool(structlog.is_configured())  # half imported, or a structlog that keeps it elsewhere
-
-
-#: What says whether the application configured structlog, at the price of one attribute.
-config: Any = _Unknown()
+    None until structlog is loaded, and with a structlog that keeps it elsewhere.
+    """
+    found = getattr(sys.modules.get("structlog._config"), "_CONFIG", None)
+    return found if hasattr(found, "is_configured") else None
 
 
 def _of_contextvars(name: str) -> Any:

@@ -319,11 +319,7 @@ class UniversalFrameworkLogger(logging.Logger):
     def debug(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at DEBUG."""
         try:  # written out: a call that reports nothing should cost what stdlib's costs
-            if (
-                self._levels[10] is False
-                and _nodes[self._node_name] is self._at
-                and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
-            ):
+            if self._levels[10] is False and (not _config.is_configured or "structlog" not in _modules):
                 return None
         except KeyError:  # nobody has asked yet
             pass
@@ -332,11 +328,7 @@ class UniversalFrameworkLogger(logging.Logger):
     def info(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at INFO."""
         try:  # written out: a call that reports nothing should cost what stdlib's costs
-            if (
-                self._levels[20] is False
-                and _nodes[self._node_name] is self._at
-                and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
-            ):
+            if self._levels[20] is False and (not _config.is_configured or "structlog" not in _modules):
                 return None
         except KeyError:  # nobody has asked yet
             pass
@@ -345,11 +337,7 @@ class UniversalFrameworkLogger(logging.Logger):
     def warning(self, msg: object = _UNSET, /, *args: object, **keywords: Any) -> Any:
         """Report an event at WARNING."""
         try:  # written out: a call that reports nothing should cost what stdlib's costs
-            if (
-                self._levels[30] is False
-                and _nodes[self._node_name] is self._at
-                and ("structlog" not in _modules or not _bridge.config.is_configured or self._via == "stdlib")
-            ):
+            if self._levels[30] is False and (not _config.is_configured or "structlog" not in _modules):
                 return None
         except KeyError:  # nobody has asked yet
             pass
@@ -496,7 +484,7 @@ class UniversalFrameworkLogger(logging.Logger):
             node is not None
             and self._levels is not _NO_LEVELS
             and _nodes.get(self._node_name) is node
-            and (self._via is not None or "structlog" not in _modules or not _bridge.config.is_configured)
+            and (not _config.is_configured or self._via is not None or "structlog" not in _modules)
             and _watched[method](_stdlib) == _untouched[method]
             and len(node.__dict__) == _bare
             and not node.filters
@@ -536,8 +524,9 @@ class UniversalFrameworkLogger(logging.Logger):
             pipeline = _pipeline._current
             at = self._at
             node = at if at is not None and _nodes.get(self._node_name) is at else self._find_node()
+            _look_for_structlog()
             via = self._via
-            if via == "structlog" or (via is None and "structlog" in _modules and _bridge.config.is_configured):
+            if via == "structlog" or (via is None and _config.is_configured and "structlog" in _modules):
                 clean = pipeline.fields(keywords)
                 outlet = self._outlet(clean)
                 if outlet is not None:
@@ -712,6 +701,22 @@ def _restore(
     fields = _pipeline.current().fields(fields) if fields else _EMPTY  # redacted once, when bound
     logger._initialise(component, name, via, MappingProxyType(dict(fields)) if fields else _EMPTY)
     return logger
+
+
+class _Unknown:
+    """Stands for structlog's configuration until structlog is loaded: whoever asks has to look closer."""
+
+    is_configured = True
+
+
+#: What says whether the application configured structlog, at the price of one attribute.
+_config: Any = _Unknown
+
+
+def _look_for_structlog() -> None:
+    global _config  # noqa: PLW0603 - it is found once
+    if _config is _Unknown:
+        _config = _bridge.configuration() or _Unknown
 
 
 def _message(keywords: dict[str, Any]) -> object:
