@@ -24,6 +24,9 @@ from universal_framework.observability._fields import RESERVED, renamed
 #: How deep a value is shown, and how many members of one container.
 _DEPTH, _MEMBERS = 12, 1000
 
+#: How a list of pairs begins, such as of headers.
+_PAIRS = b"[["
+
 #: Numbers below are no secret: too few digits for any.
 _NUMBERS, _SMALL = frozenset({int, float, bool}), 1_000_000
 
@@ -142,6 +145,8 @@ class JsonLines:
             self._second = second, stamp
         rendered = _dumped(fields)
         if hidden or not _is_clean(fields, rendered, pipeline):
+            if _PAIRS in rendered:  # names in pairs are names only as long as the pairs are tuples
+                rendered = _dumped(pipeline.fields(fields))
             rendered = _dumped(pipeline.fields(json.loads(rendered)))
         return b'%b%06dZ",%b%b%b' % (stamp, rest // 1000, head, context, rendered[1:])
 
@@ -211,7 +216,7 @@ def _is_clean(fields: Mapping[str, object], rendered: bytes, pipeline: _pipeline
                     clean.clear()
                 clean.add(value)
         elif not (value is None or (value.__class__ in _NUMBERS and -_SMALL < value < _SMALL)):  # type: ignore[operator]
-            return not redactor.may_hold(rendered)
+            return not (redactor.may_hold(rendered) or _PAIRS in rendered)
     return True
 
 
