@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from universal_framework.observability import _pipeline
 from universal_framework.observability._event import Event, Thrown
@@ -145,9 +145,7 @@ class JsonLines:
             self._second = second, stamp
         rendered = _dumped(fields)
         if hidden or not _is_clean(fields, rendered, pipeline):
-            if _PAIRS in rendered:  # names in pairs are names only as long as the pairs are tuples
-                rendered = _dumped(pipeline.fields(fields))
-            rendered = _dumped(pipeline.fields(json.loads(rendered)))
+            rendered = _redacted(fields, pipeline)
         return b'%b%06dZ",%b%b%b' % (stamp, rest // 1000, head, context, rendered[1:])
 
     # -- the long way: a whole event ----------------------------------------------------------------------
@@ -218,6 +216,24 @@ def _is_clean(fields: Mapping[str, object], rendered: bytes, pipeline: _pipeline
         elif not (value is None or (value.__class__ in _NUMBERS and -_SMALL < value < _SMALL)):  # type: ignore[operator]
             return not (redactor.may_hold(rendered) or _PAIRS in rendered)
     return True
+
+
+def _redacted(fields: Mapping[str, object], pipeline: _pipeline.Pipeline) -> bytes:
+    """Return fields, one of which may hold a secret, as an object and a newline.
+
+    Values are redacted as they are; what becomes text only in the encoder, an object's ``repr`` for one, afterwards.
+    """
+    shown: list[object] = []
+
+    def show(value: object) -> object:
+        shown.append(value)
+        return plain(value)
+
+    try:
+        rendered = _json.dumps(pipeline.fields(fields), show, _json.newline)
+    except Exception:  # noqa: BLE001 - whatever an encoder and the objects' own methods raise
+        return _dumped(pipeline.fields(cast("dict[str, object]", encodable(pipeline.fields(fields)))))
+    return _dumped(pipeline.fields(json.loads(rendered))) if shown else rendered
 
 
 def _dumped(fields: Mapping[str, object]) -> bytes:
