@@ -206,6 +206,8 @@ class AuditLog:
             thread.join(None if timeout is None else timeout + 1.0)
         if thread is None or not thread.is_alive():
             self._inbox.losses.add(len(self._inbox.take_lines()), CLOSED)  # they came while it closed
+        elif thread is not threading.current_thread():
+            self._inbox.losses.add(self.stats().queued, "the disk did not answer in time")
         _open_logs.discard(self)
         self._say_losses()
 
