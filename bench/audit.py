@@ -7,9 +7,8 @@ commit  `AuditLog.append` that returns when the line is on the disk, against the
         hash, write and fdatasync
 verify  records and bytes per second, against hashing the same files with hashlib.sha256 in one go
 
-Contenders run in turn in every round; ratios are taken within a round, their medians are reported.
-A caller's waiting is
-wall time, because waiting is what it is about; so is the commit table, because it is the disk that is measured.
+Contenders run in turn in every round; ratios are taken within a round, their medians are reported. What a caller waits
+is wall time, because waiting is what it is about; so is the commit table, because it is the disk that is measured.
 """
 
 from __future__ import annotations
@@ -85,10 +84,8 @@ def queue_handler(folder: str, _: str) -> Contender:
     target = logging.FileHandler(os.path.join(folder, "log"))
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     listener = logging.handlers.QueueListener(records, target)
-    logger = logging.getLogger("bench.audit")
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    logger.handlers = [logging.handlers.QueueHandler(records)]
+    logger = logging.Logger("bench", logging.INFO)  # noqa: LOG001 - nothing above it shall hear it
+    logger.addHandler(logging.handlers.QueueHandler(records))
     listener.start()
     text = LINE.decode()
 

@@ -24,7 +24,7 @@ from typing import Self
 from universal_framework.observability.audit import stored
 from universal_framework.observability.audit.disk import Disk
 from universal_framework.observability.audit.errors import AuditError
-from universal_framework.observability.audit.inbox import Inbox, Ticket, tell
+from universal_framework.observability.audit.inbox import CLOSED, Inbox, Ticket, tell
 from universal_framework.observability.audit.recover import AlarmError, recover
 from universal_framework.observability.audit.settings import Durability, Loss, Settings, Stats
 from universal_framework.observability.audit.trail import Shape
@@ -204,6 +204,10 @@ class AuditLog:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(None if timeout is None else timeout + 1.0)
+        if thread is None or not thread.is_alive():
+            self._inbox.losses.add(len(self._inbox.take_lines()), CLOSED)  # they came while it closed
+        elif thread is not threading.current_thread():
+            self._inbox.losses.add(self.stats().queued, "the disk did not answer in time")
         _open_logs.discard(self)
         self._say_losses()
 

@@ -24,6 +24,7 @@ _BUSY_LINES = 2048
 _SYNC_BYTES = 4 << 20  # not more than this waits in memory to be synced
 _BYTES: tuple[type, ...] = (bytes, bytearray, memoryview)
 _RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_CLOSING_RETRY_S = 0.05
 _REPORT_S = 1.0
 _CARE_S = 6 * 3600.0  # between two looks for what is older than the retention
 
@@ -286,7 +287,9 @@ class Writer:
 
     def _pause(self, *, busy: bool) -> None:
         inbox, now = self._inbox, time.monotonic()
-        if self._failures:
+        if self._failures and inbox.closing:
+            inbox.linger(_CLOSING_RETRY_S)
+        elif self._failures:
             inbox.linger(max(self._retry_at - now, 0.001))
         elif self._commits or not busy:
             inbox.sleep(max(self._next_due() - now, 0.001))

@@ -257,6 +257,7 @@ def test_stopped_at_any_operation_nothing_acknowledged_is_lost(
             trails.pop().abandon()
         if not full and chance.random() < 0.6:
             continue
+        directory.mkdir(exist_ok=True)
         if power:
             disk.cut_power(directory, chance)
         logs = [log for log in stored.logs_below(str(directory)) if os.path.lexists(log.path("signing-key"))]

@@ -100,7 +100,7 @@ def test_every_swap_duplicate_deletion_and_insertion_of_a_record_is_found_and_lo
             assert found, (what, path.name)
             assert named & numbers, (what, numbers, found)
             assert {f.file for f in found} == {f"segments/{path.name}"}, (what, found)
-            assert len(found) <= 2, (what, found)
+            assert len([f for f in found if f.kind is Subject.RECORD]) <= 2, (what, found)
         put_lines(path, lines)
 
 
@@ -336,3 +336,37 @@ def test_identical_records_are_told_apart_by_their_places(tmp_path, judge, findi
         put_lines(path, changed)
         (found,) = findings_of(judge(trail.log.directory))
         assert found.record is not None
+
+
+@pytest.mark.campaign
+def test_whatever_is_done_to_the_files_verify_gives_an_answer(closed_log, judge, findings_of, copied, full):
+    """Garbage, holes, swapped files, missing files: findings, never a traceback."""
+    made = closed_log(400, evolve_at=(1, 3))
+    crashed = copied(made.directory)
+    (crashed / "signing-key").write_bytes(SigningKey.generate().file())
+    chance = random.Random(17)
+    for directory in (made.directory, crashed):
+        files = files_of(directory)
+        for _ in range(1500 if full else 60):
+            saved = {path: path.read_bytes() for path in files}
+            for path in chance.sample(files, chance.choice([1, 1, 2, 4])):
+                data = bytearray(saved[path])
+                at = chance.randrange(len(data))
+                end = chance.randrange(at, min(len(data), at + chance.choice([1, 9, 999])) + 1)
+                action = chance.randrange(6)
+                if action == 0:
+                    path.unlink()
+                elif action == 1:
+                    path.write_bytes(data[:at])
+                elif action == 2:
+                    path.write_bytes(data[:at] + chance.randbytes(end - at) + data[end:])
+                elif action == 3:
+                    path.write_bytes(data[:at] + bytes(end - at) + data[end:])
+                elif action == 4:
+                    path.write_bytes(data[:at] + data[at:end] + data[at:])
+                else:
+                    path.write_bytes(saved[chance.choice(files)])
+            changed = any(not path.exists() or path.read_bytes() != data for path, data in saved.items())
+            assert bool(findings_of(judge(directory))) >= (changed and directory is made.directory)
+            for path, data in saved.items():
+                path.write_bytes(data)
