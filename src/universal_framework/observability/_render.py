@@ -36,10 +36,11 @@ _salts = itertools.count(1 << 32, 1 << 32)
 class _Encoders:
     """orjson's encoder where it is installed; found when the first line is rendered."""
 
-    __slots__ = ("dumps", "newline")
+    __slots__ = ("dumps", "loads", "newline")
 
     def __init__(self) -> None:
         self.dumps: Callable[[object, Callable[[object], object], int], bytes] = self._find
+        self.loads: Callable[[bytes], Any] = json.loads
         self.newline = 0
 
     def _find(self, value: object, default: Callable[[object], object], _: int) -> bytes:
@@ -53,6 +54,7 @@ class _Encoders:
         else:
             self.newline = orjson.OPT_APPEND_NEWLINE
             self.dumps = orjson.dumps
+            self.loads = orjson.loads  # of what its own encoder wrote: no number is too large for it
         return self.dumps(value, default, self.newline)
 
 
@@ -142,7 +144,7 @@ class JsonLines:
             self._second = second, stamp
         rendered = _dumped(fields)
         if hidden or not _is_clean(fields, rendered, pipeline):
-            rendered = _dumped(pipeline.fields(json.loads(rendered)))
+            rendered = _dumped(pipeline.fields(_json.loads(rendered)))
         return b'%b%06dZ",%b%b%b' % (stamp, rest // 1000, head, context, rendered[1:])
 
     # -- the long way: a whole event ----------------------------------------------------------------------
@@ -188,7 +190,7 @@ def _members(fields: Mapping[str, object]) -> bytes:
     pipeline = _pipeline.current()
     rendered = _dumped(fields)
     if pipeline.redactor.may_hold(rendered):
-        rendered = _dumped(pipeline.fields(json.loads(rendered)))
+        rendered = _dumped(pipeline.fields(_json.loads(rendered)))
     return rendered[1:-2] + b","
 
 
@@ -205,7 +207,7 @@ def _is_clean(fields: Mapping[str, object], rendered: bytes, pipeline: _pipeline
             if value in clean:
                 continue
             if not redactor.knows_id(value) and redactor.may_hold(_json.dumps(value, plain, _json.newline)):
-                return not redactor.may_hold(rendered)
+                return False
             if len(value) <= _SHORT:
                 if len(clean) >= _REMEMBERED:
                     clean.clear()

@@ -7,7 +7,6 @@ judge to say; whether what follows is a value, and no remark (``token: expired``
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable, Iterator
 
 from universal_framework.observability.redaction._lazy import Lazy
@@ -57,6 +56,7 @@ _HEADER_NAMES = frozenset({"authorization", "proxyauthorization", "authenticatio
 #: A name is secret by itself, or perhaps with the word before it, or not.
 _FIRST, _SECOND, _OTHER = object(), object(), object()
 _LONGEST_WORD = 16
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
 
 
@@ -103,7 +103,7 @@ def _judged(name: str, is_secret: Callable[[str], bool]) -> object:
 def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str], bool]) -> bool:
     """Say whether `name`, at `start` behind a space, is the end of a phrase such as ``API key``."""
     head = text[max(0, start - 1 - _LONGEST_WORD) : start - 1]
-    before = head[len(head.rstrip(string.ascii_letters)) :]
+    before = head[len(head.rstrip(_LETTERS)) :]
     return len(before) > 1 and is_secret(f"{before}_{name}")
 
 

@@ -1,8 +1,10 @@
 """Telephone numbers: shapes that speak for themselves, and shapes that need a word beside them.
 
-In: a folded text, what its key says of it, and what was found before. Out: more findings. A plus sign, a trunk zero with groups, an area code in
-brackets or the North American 3-3-4 grouping is enough by itself, unless the word before says *order* or *id*.
-Anything weaker (``467 3395``, ten digits in a row) counts only beside a word such as *call*, *fax* or *mobile*.
+In: a folded text, what its key says of it, and what was found before. Out: more findings.
+
+A plus sign, a trunk zero with groups, an area code in brackets or the North American 3-3-4 grouping is enough by
+itself, unless the word before says *order* or *id*. Anything weaker (``467 3395``, ten digits in a row) counts only
+beside a word such as *call*, *fax* or *mobile*.
 """
 
 from __future__ import annotations
