@@ -1,6 +1,6 @@
 """Redaction: what it costs, what hostile texts cost, and how well it finds (docs/redaction.md quotes this).
 
-    python bench/redaction.py [cost] [hostile] [accuracy] [--data FOLDER]
+    python bench/redaction.py [cost] [logger] [hostile] [accuracy] [--data FOLDER]
 
 The rival is what one writes first: eleven patterns, each applied with ``re.sub`` to every string, and a set of
 key names. Both run in turn in one process; CPU time of the thread, medians of the ratios round by round. Accuracy needs
@@ -10,12 +10,15 @@ the folder that holds ``pii/*.json`` (argument, LOGSHIFT_DATA, or ../shared/data
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
+import random
 import re
 import statistics
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TYPES = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "IBAN_CODE", "IP_ADDRESS")
 ROUNDS = 15
 HOSTILE_LENGTH = 10_000
+#: Events with ids of their own: more than the redactor remembers texts.
+FRESH = 5_000
 
 NAIVE = [
     re.compile(pattern)
@@ -152,11 +157,66 @@ def compared(ours: Callable[[], object], theirs: Callable[[], object], times: in
     )
 
 
+def fresh_events() -> list[dict[str, Any]]:
+    """Return nested events whose ids differ from one to the next, so that no memory of texts helps."""
+    chance = random.Random(20240229)  # noqa: S311 - ids for a bench
+    crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    return [
+        {
+            **NESTED,
+            "request_id": "01" + "".join(chance.choices(crockford, k=24)),
+            "trace_id": f"{chance.getrandbits(128):032x}",
+            "order": {**NESTED["order"], "id": str(uuid.UUID(int=chance.getrandbits(128), version=4))},
+            "user": {
+                "id": f"user_{chance.randrange(10**6)}",
+                "path": f"/api/v1/users/{chance.randrange(10**5)}/orders",
+            },
+        }
+        for _ in range(FRESH)
+    ]
+
+
+def for_each(events: list[dict[str, Any]], call: Callable[[dict[str, Any]], object]) -> Callable[[], object]:
+    """Return what hands `call` the next of `events` each time."""
+    turn = itertools.cycle(events)
+    return lambda: call(next(turn))
+
+
+def logger() -> None:
+    """Print what the lines of dirty events cost: the house's layout, and structlog with the rival as a processor."""
+    import orjson
+    import structlog
+
+    from universal_framework.observability import _pipeline, _render
+
+    layout, pipeline = _render.JsonLines(), _pipeline.current()
+    head = layout.head("info", "bench", "bench", {})
+    hidden = 0
+    theirs = structlog.wrap_logger(
+        structlog.BytesLogger(open(os.devnull, "wb")),  # noqa: SIM115 - until the process ends
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            lambda _logger, _method, event: naive(event),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+        cache_logger_on_first_use=True,
+    )
+    fresh = fresh_events()
+    print("through the logger: one line, against structlog with 11 x re.sub as a processor")
+    print(f"{'event':<16}{'line us':>9}{'structlog us':>14}{'ratio':>8}")
+    for name, events in (*((name, [event]) for name, event in EVENTS.items()), ("nested, new ids", fresh)):
+        ours = for_each(events, lambda event: layout.line(time.time_ns(), head, b"", event, pipeline, hidden))
+        one, other, ratio = compared(ours, for_each(events, lambda event: theirs.info(**event)), 200)
+        print(f"{name:<16}{one:>9.1f}{other:>14.1f}{ratio:>8.2f}")
+
+
 def cost() -> None:
     """Print what redacting one event costs."""
     redactor = Redactor()
     print("cost of one event, against 11 x re.sub on every string")
-    print(f"{'event':<10}{'gate us':>9}{'fields us':>11}{'naive us':>10}{'ratio':>8}")
+    print(f"{'event':<16}{'gate us':>9}{'fields us':>11}{'naive us':>10}{'ratio':>8}")
     for name, event in EVENTS.items():
         line = json.dumps(event, separators=(",", ":")).encode()
         gate = statistics.median(cpu_us(lambda line=line: redactor.may_hold(line), 2_000) for _ in range(ROUNDS))
@@ -164,7 +224,13 @@ def cost() -> None:
             lambda event=event: redactor.fields(event), lambda event=event: naive(event), 200
         )
         hit = "" if redactor.may_hold(line) else "  (clean by the gate alone)"
-        print(f"{name:<10}{gate:>9.2f}{ours:>11.1f}{theirs:>10.1f}{ratio:>8.2f}{hit}")
+        print(f"{name:<16}{gate:>9.2f}{ours:>11.1f}{theirs:>10.1f}{ratio:>8.2f}{hit}")
+    fresh = fresh_events()
+    lines = [json.dumps(event, separators=(",", ":")).encode() for event in fresh]
+    turn = itertools.cycle(lines)
+    gate = statistics.median(cpu_us(lambda: redactor.may_hold(next(turn)), 2_000) for _ in range(ROUNDS))
+    ours, theirs, ratio = compared(for_each(fresh, redactor.fields), for_each(fresh, naive), 200)
+    print(f"{'nested, new ids':<16}{gate:>9.2f}{ours:>11.1f}{theirs:>10.1f}{ratio:>8.2f}")
 
 
 def hostile() -> None:
@@ -253,10 +319,10 @@ def main(arguments: list[str]) -> None:
     """Run the tables that are asked for, or all."""
     default = Path(os.environ.get("LOGSHIFT_DATA") or ROOT.parent / "shared" / "data")
     parser = argparse.ArgumentParser(description="Cost, hostile texts, accuracy of redaction.")
-    parser.add_argument("tables", nargs="*", choices=[[], "cost", "hostile", "accuracy"])
+    parser.add_argument("tables", nargs="*", choices=[[], "cost", "logger", "hostile", "accuracy"])
     parser.add_argument("--data", type=Path, default=default)
     options = parser.parse_args(arguments)
-    tables = {"cost": cost, "hostile": hostile, "accuracy": lambda: print_accuracy(options.data)}
+    tables = {"cost": cost, "logger": logger, "hostile": hostile, "accuracy": lambda: print_accuracy(options.data)}
     for name in options.tables or tables:
         tables[name]()
         print()

@@ -39,10 +39,11 @@ _salts = itertools.count(1 << 32, 1 << 32)
 class _Encoders:
     """orjson's encoder where it is installed; found when the first line is rendered."""
 
-    __slots__ = ("dumps", "newline")
+    __slots__ = ("dumps", "loads", "newline")
 
     def __init__(self) -> None:
         self.dumps: Callable[[object, Callable[[object], object], int], bytes] = self._find
+        self.loads: Callable[[bytes], Any] = json.loads
         self.newline = 0
 
     def _find(self, value: object, default: Callable[[object], object], _: int) -> bytes:
@@ -56,6 +57,7 @@ class _Encoders:
         else:
             self.newline = orjson.OPT_APPEND_NEWLINE
             self.dumps = orjson.dumps
+            self.loads = orjson.loads  # of what its own encoder wrote: no number is too large for it
         return self.dumps(value, default, self.newline)
 
 
@@ -191,7 +193,7 @@ def _members(fields: Mapping[str, object]) -> bytes:
     pipeline = _pipeline.current()
     rendered = _dumped(fields)
     if pipeline.redactor.may_hold(rendered):
-        rendered = _dumped(pipeline.fields(json.loads(rendered)))
+        rendered = _dumped(pipeline.fields(_json.loads(rendered)))
     return rendered[1:-2] + b","
 
 
@@ -208,7 +210,7 @@ def _is_clean(fields: Mapping[str, object], rendered: bytes, pipeline: _pipeline
             if value in clean:
                 continue
             if not redactor.knows_id(value) and redactor.may_hold(_json.dumps(value, plain, _json.newline)):
-                return not redactor.may_hold(rendered)
+                return False
             if len(value) <= _SHORT:
                 if len(clean) >= _REMEMBERED:
                     clean.clear()
@@ -233,7 +235,7 @@ def _redacted(fields: Mapping[str, object], pipeline: _pipeline.Pipeline) -> byt
         rendered = _json.dumps(pipeline.fields(fields), show, _json.newline)
     except Exception:  # noqa: BLE001 - whatever an encoder and the objects' own methods raise
         return _dumped(pipeline.fields(cast("dict[str, object]", encodable(pipeline.fields(fields)))))
-    return _dumped(pipeline.fields(json.loads(rendered))) if shown else rendered
+    return _dumped(pipeline.fields(_json.loads(rendered))) if shown else rendered
 
 
 def _dumped(fields: Mapping[str, object]) -> bytes:

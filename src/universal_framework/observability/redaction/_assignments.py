@@ -7,34 +7,35 @@ judge to say; whether what follows is a value, and no remark (``token: expired``
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Callable, Iterator
 
+from universal_framework.observability.redaction._lazy import Lazy
+
 #: A name and what joins it to a value; ``%3D`` is ``=`` in a query string inside a query string.
-_NAMED = re.compile(
+_NAMED = Lazy(
     r"([A-Za-z_](?:(?<![\w-].)|(?<=-.)(?:(?<![\w-]-.)|(?<=--.)(?<![\w-]--.)))[\w-]{1,63}+)"
     r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|([ ])(?! |--|-[a-z](?: |$)))",
 )
-_QUOTE = re.compile(r"\\{0,4}(?:\"|')")
-_DOUBLE_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.){0,4096}+)')
-_SINGLE_QUOTED = re.compile(r"'((?:[^'\\\n]|\\.){0,4096}+)")
-_BARE = re.compile(r"(?:[^\s,;&\"'<>]|[,;&](?![\s,;&\"'}\])]|$|[\w.-]{1,64}+[=:])){1,2048}+")
-_HEADER = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
-_COOKIES = re.compile(r"[^\r\n\"'<>]{1,8192}+")
-_ENTITY_END = re.compile(r"[^<\r\n]{1,4096}+(?=</)")
+_QUOTE = Lazy(r"\\{0,4}(?:\"|')")
+_DOUBLE_QUOTED = Lazy(r'"((?:[^"\\\n]|\\.){0,4096}+)')
+_SINGLE_QUOTED = Lazy(r"'((?:[^'\\\n]|\\.){0,4096}+)")
+_BARE = Lazy(r"(?:[^\s,;&\"'<>]|[,;&](?![\s,;&\"'}\])]|$|[\w.-]{1,64}+[=:])){1,2048}+")
+_HEADER = Lazy(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
+_COOKIES = Lazy(r"[^\r\n\"'<>]{1,8192}+")
+_ENTITY_END = Lazy(r"[^<\r\n]{1,4096}+(?=</)")
 
 #: So many values of one text are looked at closely; what follows the names beyond is hidden, remark or not.
 _MOST_LOOKS = 64
-_PLAIN_VALUE = re.compile(r"[^\s&]{1,2048}+")
+_PLAIN_VALUE = Lazy(r"[^\s&]{1,2048}+")
 #: What stands where a secret would, and is none.
-_NO_SECRET = re.compile(
+_NO_SECRET = Lazy(
     r"(?:none|null|nil|undefined|true|false|yes|no|on|off|n/a|empty|unset|redacted|hidden|masked|"
     r"\[[A-Z][A-Z0-9_]*(?::[^\]]{1,40})?\]?|<[^>]{0,40}>?|\$\{[A-Za-z_]\w{0,63}\}?|(?-i:\$[A-Z_][A-Z0-9_]{0,63})|%\(?\w{0,64}\)?[sdr]|"
     r"\{[\w.!:]{0,64}\}?|(.)\1{2,}|\*{1,}|\.{3}|…)[.,;)}\]]{0,3}",
     re.IGNORECASE,
 )
 #: What `_replace` writes: last four, or a hash.
-_MASK = re.compile(r"\[[A-Z][A-Z0-9_]{1,63}:(?:[A-Za-z0-9]{4}|[a-p]{20})\]")
+_MASK = Lazy(r"\[[A-Z][A-Z0-9_]{1,63}:(?:[A-Za-z0-9]{4}|[a-p]{20})\]")
 #: Words that go on talking about a secret instead of giving it.
 _REMARK = frozenset(
     """
@@ -55,6 +56,7 @@ _HEADER_NAMES = frozenset({"authorization", "proxyauthorization", "authenticatio
 #: A name is secret by itself, or perhaps with the word before it, or not.
 _FIRST, _SECOND, _OTHER = object(), object(), object()
 _LONGEST_WORD = 16
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
 
 
@@ -101,7 +103,7 @@ def _judged(name: str, is_secret: Callable[[str], bool]) -> object:
 def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str], bool]) -> bool:
     """Say whether `name`, at `start` behind a space, is the end of a phrase such as ``API key``."""
     head = text[max(0, start - 1 - _LONGEST_WORD) : start - 1]
-    before = head[len(head.rstrip(string.ascii_letters)) :]
+    before = head[len(head.rstrip(_LETTERS)) :]
     return len(before) > 1 and is_secret(f"{before}_{name}")
 
 

@@ -22,12 +22,13 @@ from universal_framework.observability.redaction import (
     _phones,
     _tokens,
 )
+from universal_framework.observability.redaction._lazy import Lazy
 from universal_framework.observability.redaction._policy import ENTITIES, Detector, IpScope, Mode, Policy
 
 #: Ends of names that look like those of hosts: systemd's units (``user@1000.service``) ...
 _UNITS = frozenset({"service", "socket", "target", "timer", "mount", "automount", "slice", "scope", "swap"})
 #: ... files with a scale (``logo@2x.png``), and versions (``package@v1.2.3-beta.rc``).
-_NO_DOMAIN = re.compile(r"\d+x\.\w+$|[vV]?\d+\.\d")
+_NO_DOMAIN = Lazy(r"\d+x\.\w+$|[vV]?\d+\.\d")
 _GIT_USERS = frozenset({"git", "hg", "svn"})
 _SHORTER_THAN_MOST = 4
 _DIGITS_OR_V = "0123456789vV"
@@ -37,7 +38,7 @@ _DIGITS_OR_V = "0123456789vV"
 _MOST_LOOKS = _phones.MOST_LOOKS
 #: Digits of an article number, which passes Luhn one time in ten.
 _LONGEST_ARTICLE = 13
-_WORD_BEFORE = re.compile(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
+_WORD_BEFORE = Lazy(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 _SHORTEST_IBAN = 15
 #: What tells an IBAN from the beginning of something longer: 33 characters, separators, and one more.
 _AROUND_IBAN = 72
@@ -223,7 +224,7 @@ def _merged(order: list[_Span]) -> list[_Span]:
     return result
 
 
-def _spans(entity: str, pattern: re.Pattern[str], text: str, found: list[_Span]) -> None:
+def _spans(entity: str, pattern: Lazy, text: str, found: list[_Span]) -> None:
     for match in pattern.finditer(text):
         found.append((entity, *match.span()))  # noqa: PERF401 - there are few
 

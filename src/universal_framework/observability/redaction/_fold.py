@@ -13,17 +13,19 @@ import sys
 import unicodedata
 from array import array
 
+from universal_framework.observability.redaction._lazy import Lazy
+
 _ZERO_WIDTH = "\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff"
 _SPACES = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010-\u2015\u2212\ufe58\ufe63"
 _FULL_WIDTH = "\uff01-\uff5e"
 
 #: Characters that may fold, and surely those that do.
-_MAYBE = re.compile(f"[{_ZERO_WIDTH}{_SPACES}{_DASHES}{_FULL_WIDTH}]|(?![0-9])\\d")
-_INVISIBLE = re.compile(f"[{_ZERO_WIDTH}]+")
-_CODE = re.compile(r"\\u00([2-46-7][0-9A-Fa-f]|5[0-9ABD-Fabd-f])")  # all of ASCII but the backslash itself
+_MAYBE = Lazy(f"[{_ZERO_WIDTH}{_SPACES}{_DASHES}{_FULL_WIDTH}]|(?![0-9])\\d")
+_INVISIBLE = Lazy(f"[{_ZERO_WIDTH}]+")
+_CODE = Lazy(r"\\u00([2-46-7][0-9A-Fa-f]|5[0-9ABD-Fabd-f])")  # all of ASCII but the backslash itself
 _LETTERS = {"/": "/", "n": "\n", "r": "\r", "t": "\t"}
-_ESCAPE = re.compile(rf"{_CODE.pattern}|\\([/nrt])")
+_ESCAPE = Lazy(rf"{_CODE.pattern}|\\([/nrt])")
 
 
 class _Table(dict[int, int | None]):

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from universal_framework.observability.redaction import _fold, _names, _tokens
+from universal_framework.observability.redaction._lazy import Lazy
 
 _UPPER = range(ord("A"), ord("Z") + 1)
 _DIGIT = range(ord("0"), ord("9") + 1)
@@ -33,41 +34,36 @@ FLAT = bytes(map(_flat, range(256)))
 JOINTS = b" -()+./"
 
 #: Capitals and digits of an IBAN (``AA00``), as far as its account number is not told by its digits.
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]")
+_IBAN = Lazy(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]")
 #: A colon that does not end a name.
-_COLON = re.compile(r':(?<!":)')
-_DIGITS_AND_DOTS = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
-_IPV6 = re.compile(r"[0-9A-Fa-f:]:[0-9A-Fa-f]{0,4}:")
+_COLON = Lazy(r':(?<!":)')
+_DOTS = 3
+_FOUR_NUMBERS = Lazy(r"\.(?<=[0-9]\.)[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
+_IPV6 = Lazy(r"[0-9A-Fa-f:]:[0-9A-Fa-f]{0,4}:")
 _HEX_MARKS = "|".join(
     f"(?<={re.escape(mark)})"
     for shape in _tokens.SHAPES
     for mark in shape.marks
     if mark[-1] == "-" and mark[-2] in "0123456789abcdef"
 )
-#: One of a few characters, for which `re` looks quickly, and then what a token would go on with. ``[0-9a-f]-`` before it
-#: makes the dash one of a UUID.
-_TOKEN = (
-    r"(?<=_)(?=[A-Za-z0-9_=.+/%-]{10}|mmk|eyJ)"
-    r"|(?<=\.)(?=[A-Za-z0-9_-]{10}|slack\.com/|atlasv1\.)"
-    rf"|(?<=-)(?:(?<![0-9a-f]-)|{_HEX_MARKS})(?=[A-Za-z0-9_=.+/%-]{{10}}|us[0-9])"
-    r"|(?<=A)(?:[A-Za-z0-9]{3}|3-)|(?<=S)K[0-9a-f]{8}"
-)
-_LIKE_TOKEN = re.compile(f"[_.AS-](?:{_TOKEN})")
-#: The same for everything else: a colon that does not end a name, an object in an object, four numbers and dots between,
-#: an option, a scheme of authorization.
-_SUSPECT = re.compile(
-    rf'[:_.AS{{Bb-](?:(?<=:)(?<!":)|{_TOKEN}|(?<=-)-|(?<=[Bb])(?:earer|asic)|(?<=[\s\S]\{{)'
-    r"|(?<=[0-9]\.)[0-9]{1,3}\.[0-9]{1,3}\.[0-9])"
-)
+#: Each begins with one plain character, which `re` looks for with ``memchr``; then what a token would go on with.
+#: ``[0-9a-f]-`` before it makes the dash one of a UUID.
+_DOT = Lazy(r"\.(?=[A-Za-z0-9_-]{10}|slack\.com/|atlasv1\.)")
+_UNDERSCORE = Lazy(r"_(?=[A-Za-z0-9_=.+/%-]{10}|mmk|eyJ)")
+_DASH = Lazy(rf"-(?:(?<![0-9a-f]-)|{_HEX_MARKS})(?=[A-Za-z0-9_=.+/%-]{{10}}|us[0-9])")
+_CAPITAL_A = Lazy(r"A[A-Za-z0-9]{3}|A3-")
+_CAPITAL_S = Lazy(r"SK[0-9a-f]{8}")
 
 _LOWER = bytes(byte + 32 if byte in _UPPER else byte for byte in range(256))
 _KEY_JOINTS = b"_-. "
 
 #: Ids that look like nothing else: a UUID, or letters and digits without seven digits in a row (no number of any kind),
 #: that begin neither as a token does nor as an IBAN. Tokens begin at the left edge of a word, and this is all one word.
-_WORDY = re.compile("|".join(mark for shape in _tokens.SHAPES for mark in shape.marks if mark.isalnum()) + r"|[A-Za-z]{2}[0-9]{2}")
+_WORDY = Lazy(
+    "|".join(mark for shape in _tokens.SHAPES for mark in shape.marks if mark.isalnum()) + r"|[A-Za-z]{2}[0-9]{2}"
+)
 #: The first eight digits might be a telephone number's if they were all decimal.
-_UUID = re.compile(r"(?![0-9]{8})[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID = Lazy(r"(?![0-9]{8})[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UUID_LENGTH = 36
 
 
@@ -97,7 +93,8 @@ def _rendered(text: str) -> bytes:
 
 
 def _gate(needles: tuple[bytes, ...], stems: tuple[str, ...]) -> Gate:
-    suspect = _SUSPECT.search
+    colon, dot, underscore, dash = _COLON.search, _DOT.search, _UNDERSCORE.search, _DASH.search
+    capital_a, capital_s = _CAPITAL_A.search, _CAPITAL_S.search
 
     def may_hold(rendered: bytes) -> bool:
         line = rendered if rendered.isascii() else _plain(rendered)
@@ -105,7 +102,21 @@ def _gate(needles: tuple[bytes, ...], stems: tuple[str, ...]) -> Gate:
         if "\x01" in flat or "0000000" in flat:
             return True
         text = line.decode()
-        if ("=" in flat or suspect(text) or "dapi" in text) and _holds(line, text, stems):
+        if "earer" in text or "asic" in text:
+            return True
+        if ("=" in flat or colon(text) or text.rfind("{") > 0) and (
+            _says_secret(line, stems) or _IPV6.search(text) or "sig=" in text
+        ):
+            return True
+        if "--" in text and ("---" in text or _says_secret(line, stems)):
+            return True
+        if text.count(".") >= _DOTS and _FOUR_NUMBERS.search(text):
+            return True
+        if (
+            len(text) > _tokens.RUN_LENGTH
+            and (underscore(text) or dot(text) or dash(text) or capital_a(text) or capital_s(text) or "dapi" in text)
+            and _has_token(text, line.translate(_tokens.RUN_BYTES).decode())
+        ):
             return True
         if "AA00" in flat and _IBAN.search(text):
             return True
@@ -114,24 +125,11 @@ def _gate(needles: tuple[bytes, ...], stems: tuple[str, ...]) -> Gate:
     return may_hold
 
 
-def _holds(line: bytes, text: str, stems: tuple[str, ...]) -> bool:
-    """Look closer at a line with a character in a telling place."""
-    if "earer" in text or "asic" in text or "---" in text or _DIGITS_AND_DOTS.search(text):
-        return True
-    if ("=" in text or "--" in text or _COLON.search(text) or text.rfind("{") > 0) and (
-        _says_secret(line, stems) or _IPV6.search(text) or "sig=" in text
-    ):
-        return True
-    return _has_token(text, line.translate(_tokens.RUN_BYTES).decode())
-
-
 def _has_token(text: str, marked: str) -> bool:
+    """Look closer at the runs of letters, digits and joints that are long enough for a token."""
     for start, end in _tokens.runs(marked):
         run = text[start:end]
-        if run.isalnum():
-            if _WORDY.match(run) and _tokens.prefixed().match(run):
-                return True
-        elif (_LIKE_TOKEN.search(run) or "dapi" in run) and _is_token(run):
+        if (_WORDY.match(run) and _tokens.prefixed().match(run)) if run.isalnum() else _is_token(run):
             return True
     return False
 

@@ -1,9 +1,10 @@
 """Telephone numbers: shapes that speak for themselves, and shapes that need a word beside them.
 
-In: a folded text, what its key says of it, and what was found before. Out: more findings. A plus sign, a trunk zero
-with groups, an area code in brackets or the North American 3-3-4 grouping is enough by itself, unless the word before
-says *order* or *id*.
-Anything weaker (``467 3395``, ten digits in a row) counts only beside a word such as *call*, *fax* or *mobile*.
+In: a folded text, what its key says of it, and what was found before. Out: more findings.
+
+A plus sign, a trunk zero with groups, an area code in brackets or the North American 3-3-4 grouping is enough by
+itself, unless the word before says *order* or *id*. Anything weaker (``467 3395``, ten digits in a row) counts only
+beside a word such as *call*, *fax* or *mobile*.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import bisect
 import re
 
 from universal_framework.observability.redaction import _checks, _names
+from universal_framework.observability.redaction._lazy import Lazy
 
 _EXTENSION = r"(?:[ ,;]{0,2}(?:[xX]|[eE]xt\.?|[eE]xtension|#)[ .:]{0,2}[0-9]{1,6})?"
-_EXTENSION_MARK = re.compile("[xXeE#]")
+_EXTENSION_MARK = Lazy("[xXeE#]")
 _EDGE = r"(?![\w]|[.:,/-][0-9])"
 
 #: The first character stands alone at the front, because `re` looks for one of a few characters ten times as fast as
@@ -50,7 +52,7 @@ _FRONT = r"[+(0-9](?<![\w+].)(?<![.-].)"
 
 #: 905-674-3793, 1.905.674.3793x12, 8 (495) 123-45-67; 0341 8387176, 03.93.92.16.85, 0961-7596216; 001-518-640-0854;
 #: +49 30 1234567, +46 (0)8 928 571 38; (+30) 2101 234567, (905) 674-3793, (08) 8747 6301, (06)20/345-6789.
-STRONG = re.compile(
+STRONG = Lazy(
     _FRONT
     + _any_of(
         "(?<=[1-9])" + _any_of(_AMERICAN, _PREFIXED),
@@ -60,7 +62,7 @@ STRONG = re.compile(
     ),
 )
 #: The same, and 60-56-85-91, 416 60 039, 467 3395, 4673395.
-PHONE = re.compile(
+PHONE = Lazy(
     _FRONT
     + _any_of(
         "(?<=[1-9])" + _any_of(_AMERICAN, _grouped("grouped"), _plain("plain"), _PREFIXED),
@@ -76,7 +78,7 @@ _IN_BRACKETS = frozenset({"bracketed", "prefixed"})
 _NO_DATE = _IN_BRACKETS | {"american"}
 
 #: Dates that open a candidate: 2024-01-31, 31.01.2024, 1/31/2024.
-_DATE = re.compile(
+_DATE = Lazy(
     r"(?:(?:19|20)[0-9]{2}([./ -])[0-9]{1,2}\1[0-9]{1,2}(?![0-9])"
     r"|[0-9]{1,2}([./-])[0-9]{1,2}\2(?:19|20)[0-9]{2}(?![0-9])"
     r"|[0-3]?[0-9]([./-])[0-3]?[0-9]\3[0-9]{2}(?![0-9]|[./-][0-9]))",
@@ -106,9 +108,9 @@ _IDENTIFIER_WORDS = frozenset(
 _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
 _TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
 _SAYING_WORDS = _TELLING_WORDS | _IDENTIFIER_WORDS
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = Lazy(r"[A-Za-z]+")
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
-_OWNED = re.compile(
+_OWNED = Lazy(
     r"(?:^|[.:;,!?(\n]\s{0,3}"
     r"|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
     r"[ ]{1,2}|\b[A-Z]{2}[ ]|\b[A-Z][a-z]{2,12}(?:i|an|ese|ish|ch)[ ])$",
@@ -132,12 +134,12 @@ _SHORT_CODES = frozenset(
 _LONG_CODE_STARTS = frozenset("21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
 
 
-def shapes(text: str, key: str) -> re.Pattern[str]:
+def shapes(text: str, key: str) -> Lazy:
     """Return what to look for: weak shapes only where the name or the text says *call* or *fax*."""
     return PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
 
 
-def find(text: str, key: str, found: list[tuple[str, int, int]], pattern: re.Pattern[str]) -> None:
+def find(text: str, key: str, found: list[tuple[str, int, int]], pattern: Lazy) -> None:
     """Append the telephone numbers of `text` to `found`, but for those that begin inside a span of it.
 
     `key` is a verdict of `_names` on the value's name, `pattern` one of `STRONG` and `PHONE`. After `MOST_LOOKS`

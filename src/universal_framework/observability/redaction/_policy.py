@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from universal_framework.observability.redaction import _names
+from universal_framework.observability.redaction._lazy import Lazy
 
 #: The types that are found without a custom detector; names follow Presidio where it has one.
 #: https://microsoft.github.io/presidio/supported_entities/
@@ -36,7 +37,7 @@ ENTITIES = (
 MIN_HMAC_KEY = 16
 
 Choice = TypeVar("Choice", bound=Enum)
-_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+_NAME = Lazy(r"[A-Z][A-Z0-9_]{1,63}")
 
 
 class Mode(str, Enum):

@@ -13,6 +13,8 @@ import functools
 import re
 from typing import NamedTuple
 
+from universal_framework.observability.redaction._lazy import Lazy
+
 
 class Shape(NamedTuple):
     """One kind of token: whose it is, its fixed beginning, the pattern of the rest."""
@@ -148,10 +150,10 @@ def prefixed() -> re.Pattern[str]:
     return re.compile(LEFT + _pattern())
 
 
-TELEGRAM = re.compile(r"(?<![A-Za-z0-9_-])" + _TELEGRAM)
-DISCORD = re.compile(r"(?<![A-Za-z0-9_.-])" + _DISCORD)
-AZURE_CLIENT = re.compile(r"(?<![A-Za-z0-9_~.-])" + _AZURE_CLIENT)
-MAXMIND = re.compile(LEFT + _MAXMIND)
+TELEGRAM = Lazy(r"(?<![A-Za-z0-9_-])" + _TELEGRAM)
+DISCORD = Lazy(r"(?<![A-Za-z0-9_.-])" + _DISCORD)
+AZURE_CLIENT = Lazy(r"(?<![A-Za-z0-9_~.-])" + _AZURE_CLIENT)
+MAXMIND = Lazy(LEFT + _MAXMIND)
 
 
 def runs(marked: str) -> list[tuple[int, int]]:
