@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -181,7 +182,7 @@ def traceback_text(thrown: Thrown) -> str:
 # -- for machines -----------------------------------------------------------------------------------------------
 
 
-class _JsonLayout:
+class _JsonLayout(ABC):
     """What both have in common: a time, which no search for secrets should see, in front of an object."""
 
     def __init__(self, service: str | None = None) -> None:
@@ -195,11 +196,11 @@ class _JsonLayout:
             members = _object(self._members(event._replace(fields=_each_alone(event.fields))))
         return b"{" + self._time(event.time_ns) + b"," + members[1:]
 
-    def _members(self, event: Event) -> dict[str, object]:
-        raise NotImplementedError
+    @abstractmethod
+    def _members(self, event: Event) -> dict[str, object]: ...
 
-    def _time(self, nanoseconds: int) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _time(self, nanoseconds: int) -> bytes: ...
 
 
 def _encoder() -> Callable[[object, Callable[[object], object]], bytes]:
