@@ -18,7 +18,6 @@ import sys
 import threading
 import time
 from _thread import get_ident, start_new_thread
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from itertools import repeat
@@ -88,7 +87,7 @@ class _State(enum.Enum):
     STUCK = 4  # the output fails
 
 
-class _Sink(ABC):
+class _Sink:
     """What both kinds share: the queue, its bounds, and one attempt to write what is in it."""
 
     def __init__(self, output: Output, limits: Limits, notice: Notice) -> None:
@@ -116,9 +115,7 @@ class _Sink(ABC):
 
     # -- what callers use -----------------------------------------------------------------------------------
 
-    @abstractmethod
-    def write(self, line: bytes) -> None:
-        """Take one line."""
+    write: Callable[[bytes], None]
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until what was taken is written; False if `timeout` seconds did not suffice.
