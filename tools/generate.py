@@ -68,6 +68,13 @@ def report_schema() -> str:
     return document.schema()
 
 
+def production_schema() -> str:
+    """Return the schema of the configuration of a service."""
+    from universal_framework.config.schema import schema_text
+
+    return schema_text()
+
+
 def config_schema() -> str:
     """Return the JSON Schema of ``[tool.logshift]``."""
     from logshift.config import load
@@ -76,6 +83,7 @@ def config_schema() -> str:
 
 
 ARTEFACTS: dict[str, Callable[[], str]] = {
+    "config/production.schema.json": production_schema,
     "codemods/logshift/frameworks/_house_contract.py": house_contract,
     "docs/commands.md": pages.commands_page,
     "docs/configuration.md": pages.configuration_page,

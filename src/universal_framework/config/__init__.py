@@ -1,0 +1,1 @@
+"""The configuration of a service: read, checked whole, and explained down to the line that each value comes from."""
