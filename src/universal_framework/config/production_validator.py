@@ -147,7 +147,7 @@ class ProductionConfigValidator:
     """Production configuration validation service.
 
     `config_path` is the file; else the variable UNIVERSAL_FRAMEWORK_CONFIG names it, else it is
-    `config/production.toml` or the like of the environment's name. `environ` takes the place of the process environment,
+    `config/production.toml` or the like of the environment's name. `environ` takes the place of `os.environ`,
     `arguments` are nested tables stronger than everything else, `online` asks the dependencies too, all within
     `deadline` seconds.
     """
