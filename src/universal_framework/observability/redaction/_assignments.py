@@ -104,7 +104,7 @@ def _judged(name: str, is_secret: Callable[[str], bool]) -> object:
 def _is_secret_phrase(
     text: str, start: int, name: str, is_secret: Callable[[str], bool], phrases: dict[str, bool]
 ) -> bool:
-    """Say whether `name`, at `start` behind a space, ends a phrase such as ``API key``; keep the answer in `phrases`."""
+    """Say whether `name`, at `start` behind a space, ends a phrase such as ``API key``; remember it in `phrases`."""
     phrase = text[max(0, start - 1 - _LONGEST_WORD) : start + len(name)]
     known = phrases.get(phrase)
     if known is None:
