@@ -116,11 +116,14 @@ class _Planner:
         return "stdlib" if from_stdlib and takes_via and self.project.uses_structlog else None
 
     def _node_name(self, index: int) -> str | None:
-        """Return the source of an explicit name in the logging tree; None for the module's own."""
+        """Return the source of an explicit name in the logging tree; None for ``__name__``.
+
+        A literal stays even where it is the module's own name: run as a script the module is ``__main__``.
+        """
         name = self.facts.bindings[index].name
         if self._framework(index).name_means != NODE:
             return None
-        if name.kind is NameKind.LITERAL and name.text != self.facts.module:
+        if name.kind is NameKind.LITERAL:
             return _quoted(name.text)
         if name.kind is not NameKind.COMPUTED:
             return None
