@@ -7,8 +7,8 @@ what may be done about it and a fingerprint that survives moved lines, reformatt
 from __future__ import annotations
 
 from logshift.fit import Misfit, misfit
-from logshift.frameworks import Framework, Target
-from logshift.model import FileFacts, Finding
+from logshift.frameworks import NODE, Framework, Target
+from logshift.model import Binding, FileFacts, Finding, NameKind, Reason
 from logshift.rules import Found, Rule, View, all_rules
 from logshift.source import Source
 
@@ -27,11 +27,39 @@ def misfits(facts: FileFacts, frameworks: dict[str, Framework], target: Target) 
         )
         for index, binding in enumerate(facts.bindings)
     ]
+    return spread(held, facts, frameworks)
+
+
+def spread(held: list[Misfit | None], facts: FileFacts, frameworks: dict[str, Framework]) -> tuple[Misfit | None, ...]:
+    """Return `held` with those that have to stay because another one does."""
+    held = list(held)
+    _hold_namesakes(held, facts, frameworks)
     for group in _meeting(facts):
         reason = next((held[index] for index in group if held[index] is not None), None)
         for index in group:
             held[index] = held[index] or reason
     return tuple(held)
+
+
+def node_of(binding: Binding, facts: FileFacts, frameworks: dict[str, Framework]) -> str | None:
+    """Return the name in the logging tree under which a binding is known; None where it has none that is certain."""
+    if frameworks[binding.framework].name_means != NODE:
+        return None
+    module = facts.module.removesuffix(".__init__")
+    return {NameKind.MODULE: module, NameKind.LITERAL: binding.name.text}.get(binding.name.kind)
+
+
+def _hold_namesakes(held: list[Misfit | None], facts: FileFacts, frameworks: dict[str, Framework]) -> None:
+    """Hold back the loggers of a name that another is compared under: they are one object, and stay one."""
+    nodes = [node_of(binding, facts, frameworks) for binding in facts.bindings]
+    compared = {
+        node
+        for node, one in zip(nodes, held, strict=True)
+        if node is not None and one is not None and one.reason is Reason.COMPARED_BY_IDENTITY
+    }
+    for index, node in enumerate(nodes):
+        if held[index] is None and node in compared:
+            held[index] = Misfit(Reason.COMPARED_BY_IDENTITY)
 
 
 def _meeting(facts: FileFacts) -> list[set[int]]:

@@ -262,6 +262,8 @@ class FileFacts(NamedTuple):
     body_start: int  # where the first statement after the head begins (its line's first byte); file size if none
     inert_until: int  # no statement before this byte runs foreign code at import
     exported: frozenset[str]  # __all__
+    hides_names: bool  # __all__ is written out: a star import brings nothing else
+    free: frozenset[str]  # names read that nothing in the file binds
     requires: frozenset[str]  # modules imported when this one is
 
 

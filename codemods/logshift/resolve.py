@@ -19,10 +19,11 @@ from logshift.scan.names import Names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from logshift.config.settings import Settings
     from logshift.frameworks import Target
+    from logshift.readers import Readers
 
 _IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
 
@@ -48,8 +49,9 @@ class Project:
         self._speaking: dict[str, list[str]] | None = None
         self._mixed: bool | None = None
         self._mentions: dict[tuple[str, str], str | None] = {}
-        self._leaves: dict[str, dict[str, frozenset[bytes]]] = {}
-        self._stars: dict[str, frozenset[bytes]] | None = None
+        self._starred: dict[str, bool] = {}
+        self._readers: Readers | None = None
+        self._files: tuple[str, ...] | None = None
         self._requires: dict[str, frozenset[str]] = {}
         self._data: dict[str, bytes] = {}
 
@@ -59,9 +61,16 @@ class Project:
     def modules(self) -> dict[str, str]:
         """Path by module name, for every Python file of the project; packages by their own name."""
         if self._modules is None:
-            files = discover([self.settings.root], self.settings).files
-            self._modules = {self.module(path).removesuffix(".__init__"): os.path.abspath(path) for path in files}
+            self._modules = {self.module(path).removesuffix(".__init__"): path for path in self.files}
         return self._modules
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every Python file of the project, as an absolute path; several may have the same module name."""
+        if self._files is None:
+            found = discover([self.settings.root], self.settings).files
+            self._files = tuple(os.path.abspath(path) for path in found)
+        return self._files
 
     def module(self, path: str) -> str:
         """Return the file's dotted name, ending in ``.__init__`` for a package."""
@@ -121,47 +130,32 @@ class Project:
 
     # -- who refers to whom -------------------------------------------------------------------------------
 
-    def mentioned_elsewhere(self, module: str, name: str) -> str | None:
-        """Return a file other than the module's own that refers to `name` of `module`; None if none does."""
-        from logshift.scan.mentions import mentions
+    @property
+    def readers(self) -> Readers:
+        """The files as readers of each other's names."""
+        if self._readers is None:
+            from logshift.readers import Readers
 
+            self._readers = Readers(self)
+        return self._readers
+
+    def mentioned_elsewhere(self, module: str, name: str) -> str | None:
+        """Return a file other than the module's own that may need `name` of `module`; None if none does."""
         key = (module, name)
         if key not in self._mentions:
-            own = self.modules.get(module)
-            self._mentions[key] = next(
-                (
-                    path
-                    for path in self._candidates(module, name)
-                    if path != own and mentions(path, self.module(path), self.data(path), module, name, self.names)
-                ),
-                None,
-            )
+            self._mentions[key] = None  # for a name that two modules hand to each other
+            self._mentions[key] = self.readers.of_name(module, name)
         return self._mentions[key]
 
-    def _candidates(self, module: str, name: str) -> Iterator[str]:
-        """Yield the files whose text allows that they mention `name` of `module`."""
-        from logshift.scan.mentions import QUOTED, leaves, star_leaves
+    def star_imported(self, module: str) -> bool:
+        """Say whether a file imports everything from `module`: whatever public name it gains goes there too."""
+        if module not in self._starred:
+            self._starred[module] = self.readers.of_all(module) is not None
+        return self._starred[module]
 
-        if name not in self._leaves:
-            found = {path: leaves(self.data(path), name) for path in self.modules.values()}
-            self._leaves[name] = {path: words for path, words in found.items() if words}
-        if self._stars is None:
-            starred = {path: star_leaves(self.data(path)) for path in self.modules.values()}
-            self._stars = {path: words for path, words in starred.items() if words}
-        leaf = module.rpartition(".")[2].encode()
-        renamed = re.compile(rb"\b" + leaf + rb"[ \t]+as\b")
-        for path, words in self._leaves[name].items():
-            if (
-                leaf in words
-                or b"" in words
-                or (QUOTED in words and leaf in self.data(path))
-                or (words - {QUOTED} and renamed.search(self.data(path)))
-            ):
-                yield path
-        if not name.startswith("_"):
-            for path, words in self._stars.items():
-                if leaf in words or b"" in words:
-                    yield path
+    def compared_elsewhere(self, module: str, names: list[str], node: str | None) -> str | None:
+        """Return a file that compares the logger that `names` of `module` hold, or that is known as `node`."""
+        return self.readers.of_object(module, names, node)
 
     def required_by(self, module: str) -> frozenset[str]:
         """Return the project's modules whose code runs when `module` is imported."""

@@ -10,13 +10,15 @@ place, which is always right, since the target stands for what it replaces.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 
 from logshift.config.settings import Settings
+from logshift.fit import Misfit
 from logshift.frameworks import LABEL, NODE, Framework, Target
-from logshift.judge import misfits
-from logshift.model import Binding, FileFacts, Form, NameKind, Span, Statement, Use, UseKind
+from logshift.judge import misfits, node_of, spread
+from logshift.model import Binding, FileFacts, Form, NameKind, Reason, ScopeKind, Span, Statement, Use, UseKind
 from logshift.plan.edits import (
     Construct,
     Delete,
@@ -30,7 +32,7 @@ from logshift.plan.edits import (
     Replace,
 )
 from logshift.plan.imports import Imports
-from logshift.plan.shared import Fate, Keeps, Shared, share
+from logshift.plan.shared import NEW_NAMES, PRIVATE_NAMES, Fate, Keeps, Shared, share
 from logshift.resolve import Project
 from logshift.source import Source
 
@@ -70,9 +72,9 @@ class _Planner:
         self.left: frozenset[str] = frozenset()
 
     def plan(self) -> FilePlan:
-        held = misfits(self.facts, self.frameworks, self.target)
+        held = self._held()
         legacy = [i for i, binding in enumerate(self.facts.bindings) if self._is_legacy(binding)]
-        kept = [Kept(i, one.reason, self._place(one.use)) for i in legacy if (one := held[i]) is not None]
+        kept = [Kept(i, one.reason, self._place(one.use) or one.file) for i in legacy if (one := held[i]) is not None]
         free = [i for i in legacy if held[i] is None]
         if free:
             self._move(free)
@@ -81,10 +83,32 @@ class _Planner:
             self.facts.path, self.component, edits, tuple(self.moved), tuple(kept), tuple(self.notes), self.left
         )
 
+    def _held(self) -> tuple[Misfit | None, ...]:
+        """Return what keeps each binding from moving, in this file or in another that compares the logger."""
+        held = list(misfits(self.facts, self.frameworks, self.target))
+        for index, binding in enumerate(self.facts.bindings):
+            if held[index] is not None or not self._is_legacy(binding):
+                continue
+            node = node_of(binding, self.facts, self.frameworks)
+            scope = self.facts.scopes[binding.scope]
+            outer = f"{scope.qualname}." if scope.kind is ScopeKind.CLASS else ""
+            names = [f"{outer}{target}" for target in binding.targets] if outer or binding.scope == 0 else []
+            file = self.project.compared_elsewhere(self.facts.module, names, node)
+            if file is not None:
+                shown = os.path.relpath(file, self.settings.root).replace(os.sep, "/")
+                held[index] = Misfit(Reason.COMPARED_BY_IDENTITY, file=shown)
+        return spread(held, self.facts, self.frameworks)
+
     def _move(self, free: list[int]) -> None:
         self.keeps = {index: Keeps(self._via(index), self._node_name(index), self._label(index)) for index in free}
         sharing = share(
-            self.facts, free, self.keeps, self._is_house, self._is_wanted_elsewhere, self._takes_label_on_calls
+            self.facts,
+            free,
+            self.keeps,
+            self._is_house,
+            self._is_wanted_elsewhere,
+            self._takes_label_on_calls,
+            self._new_names,
         )
         is_taken = partial(self._is_taken, free=free, gone=sharing.gone)
         self.callee = self.imports.name_for(self.target, self.settings.target.import_style, _NO_LINES, is_taken).text
@@ -142,6 +166,13 @@ class _Planner:
 
     def _is_wanted_elsewhere(self, name: str) -> bool:
         return self.project.mentioned_elsewhere(self.facts.module, name) is not None
+
+    def _new_names(self) -> tuple[str, ...]:
+        """Return names for a new module-level logger, in order of preference, that mean nothing to anybody else."""
+        module, scope = self.facts.module, self.facts.scopes[0]
+        is_shown = self.project.star_imported(module) and not self.facts.hides_names
+        names = PRIVATE_NAMES if "*" in scope.bound or is_shown else NEW_NAMES
+        return tuple(name for name in names if f"{module}.{name}" not in self.project.modules)
 
     def _is_taken(self, name: str, *, free: list[int], gone: frozenset[tuple[int, str]]) -> bool:
         """Say whether `name` means something other than the target where it would be written."""

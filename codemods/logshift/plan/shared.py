@@ -16,7 +16,9 @@ from logshift._record import NamedTuple
 from logshift.model import Binding, FileFacts, Form, NameKind, ScopeKind, Use, UseKind
 
 #: Names for a new module-level logger, in order of preference.
-_NEW_NAMES = ("logger", "_logger", "module_logger", "_module_logger")
+NEW_NAMES = ("logger", "_logger", "module_logger", "_module_logger")
+#: Those that a star import does not carry into other modules.
+PRIVATE_NAMES = ("_logger", "_module_logger")
 
 
 class Fate(Enum):
@@ -60,6 +62,7 @@ def share(
     is_house: Callable[[Binding], bool],
     is_wanted_elsewhere: Callable[[str], bool],
     takes_label_on_calls: Callable[[int], bool],
+    new_names: Callable[[], tuple[str, ...]],
 ) -> Sharing:
     """Decide for each of the `free` bindings what becomes of it.
 
@@ -70,8 +73,9 @@ def share(
         is_house: Whether a binding is one of the target's already.
         is_wanted_elsewhere: Whether another file needs a module-level name.
         takes_label_on_calls: Whether each call of a binding can carry its label, so that the logger itself has none.
+        new_names: Names for a new module-level logger, in order of preference.
     """
-    return _Sharer(facts, free, keeps, is_house, is_wanted_elsewhere, takes_label_on_calls).decide()
+    return _Sharer(facts, free, keeps, is_house, is_wanted_elsewhere, takes_label_on_calls, new_names).decide()
 
 
 class _Sharer:
@@ -83,6 +87,7 @@ class _Sharer:
         is_house: Callable[[Binding], bool],
         is_wanted_elsewhere: Callable[[str], bool],
         takes_label_on_calls: Callable[[int], bool],
+        new_names: Callable[[], tuple[str, ...]],
     ) -> None:
         self.facts = facts
         self.free = free
@@ -90,6 +95,7 @@ class _Sharer:
         self.is_house = is_house
         self.is_wanted_elsewhere = is_wanted_elsewhere
         self.takes_label_on_calls = takes_label_on_calls
+        self.new_names = new_names
         self.gone: set[tuple[int, str]] = set()
         self.fates = dict.fromkeys(free, Fate.CONSTRUCT)
         self.shared: dict[int, Shared] = {}
@@ -182,7 +188,8 @@ class _Sharer:
         taken = {one.name for one in self.made_anew} | set(self.facts.scopes[0].bound) - {
             name for scope, name in going if scope == 0
         }
-        for name in _NEW_NAMES:
+        taken |= self.facts.free
+        for name in self.new_names():
             if name not in taken and all(self._is_visible(name, scope, going) for scope in scopes):
                 return name
         number = 1

@@ -12,6 +12,7 @@ from logshift.model import Binding, Form, LoggerName, NameKind, Reason, ScopeKin
 from logshift.scan.names import Names
 from logshift.scan.places import Places
 from logshift.scan.tree import Tree
+from logshift.scan.uses import compared
 from logshift.scan.values import Made, Path, Values
 
 _SIMPLE = (
@@ -34,6 +35,7 @@ class Bindings:
         self.values = values
         self.places = places
         self.names = names
+        self.compared = compared(tree)
 
     def calls(self) -> list[ast.Call]:
         """Return the calls of factories, in order. A logger that another call wraps is not counted apart."""
@@ -191,6 +193,8 @@ class Bindings:
             return Reason.INSIDE_FSTRING
         if not self.places.source.round_trips:
             return Reason.UNSUPPORTED_ENCODING
+        if call in self.compared:
+            return Reason.COMPARED_BY_IDENTITY
         return None
 
 

@@ -51,6 +51,8 @@ def extract(source: Source, tree: Tree, names: Names) -> FileFacts:
         body_start=head.body_start,
         inert_until=head.inert_until,
         exported=exported,
+        hides_names=imports.hides_names(),
+        free=imports.free(),
         requires=imports.requires(),
     )
 

@@ -101,6 +101,7 @@ class Tree:
         self.attributes: list[ast.Attribute] = []  # reads
         self.attribute_stores: list[tuple[ast.Attribute, ast.expr | None, ScopeNode]] = []
         self.calls: list[ast.Call] = []
+        self.comparisons: list[ast.Compare] = []
         self.walruses: list[ast.NamedExpr] = []
         self.suites: dict[ast.stmt, tuple[list[ast.stmt], int]] = {}
         self.guarded: set[ast.stmt] = set()  # in a try with an ImportError handler, or under TYPE_CHECKING
@@ -214,6 +215,10 @@ class _Reader:
         self.tree.calls.append(node)
         if isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC:
             scope.dynamic = True
+        self._later(ast.iter_child_nodes(node), node, scope)
+
+    def _visit_Compare(self, node: ast.Compare, scope: ScopeNode) -> None:
+        self.tree.comparisons.append(node)
         self._later(ast.iter_child_nodes(node), node, scope)
 
     # -- statements that bind ---------------------------------------------------------------------------
