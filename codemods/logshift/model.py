@@ -260,7 +260,9 @@ class FileFacts(NamedTuple):
     references: tuple[FactoryReference, ...]
     header: tuple[HeaderLine, ...]
     body_start: int  # where the first statement after the head begins (its line's first byte); file size if none
-    inert_until: int  # no statement before this byte runs foreign code at import
+    inert_until: int  # no statement of the body before this byte runs foreign code at import
+    acts_from: int  # the first statement below the head that is neither import nor inert begins here
+    doctested: frozenset[str]  # names of the module's loggers that doctests use
     exported: frozenset[str]  # __all__
     hides_names: bool  # __all__ is written out: a star import brings nothing else
     free: frozenset[str]  # names read that nothing in the file binds

@@ -51,10 +51,9 @@ class Readers:
         self._known: dict[str, Mentions | None] = {}
 
     def of_name(self, module: str, name: str) -> str | None:
-        """Return a file other than the module's own that may need `name` of `module`."""
-        own = self.project.modules.get(module)
+        """Return a file that may need `name` of `module`; the module's own may patch or import itself."""
         for path in self._candidates(module, name):
-            if path != own and self._wants(path, module, name):
+            if self._wants(path, module, name):
                 return path
         return _limit() if self._too_many else None
 

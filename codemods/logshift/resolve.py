@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from logshift.readers import Readers
 
 _IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
+_IMPORTS = re.compile(rb"\bfrom[ \t]+[.\w]+|\bimport\b[ \t]*(?:\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)")
+_WORD = re.compile(rb"\w+")
 
 
 class Group(NamedTuple):
@@ -51,6 +53,8 @@ class Project:
         self._mentions: dict[tuple[str, str], str | None] = {}
         self._starred: dict[str, bool] = {}
         self._readers: Readers | None = None
+        self._imported: dict[str, frozenset[bytes]] | None = None
+        self._leading: dict[str, frozenset[str]] = {}
         self._files: tuple[str, ...] | None = None
         self._requires: dict[str, frozenset[str]] = {}
         self._data: dict[str, bytes] = {}
@@ -174,6 +178,55 @@ class Project:
         for name in required:
             found.update(part for part in [*_packages(name), name] if part in self.modules and part not in own)
         return found - {module}
+
+    def cycle_from(self, facts: FileFacts) -> int | None:
+        """Return the line of the first import in a file's head that comes back to the file; None if none does.
+
+        What that import runs finds the module with nothing bound below this line.
+        """
+        found = []
+        for one in facts.imports:
+            span = facts.statements[one.statement].span
+            line = next((line.line for line in facts.header if line.line.holds(span)), None)
+            if line is not None and self._comes_back(facts.module, one.full):
+                found.append(line.start)
+        return min(found, default=None)
+
+    def _comes_back(self, module: str, imported: str) -> bool:
+        todo = list(self._run_by_importing(module, [imported, imported.rpartition(".")[0]]))
+        if not todo:
+            return False
+        may = self._may_lead_to(module)
+        seen = set(todo)
+        while todo:
+            current = todo.pop()
+            if current not in may:
+                continue
+            required = self.required_by(current)
+            if module in required:
+                return True
+            todo += [name for name in required if name not in seen]
+            seen |= required
+        return False
+
+    def _may_lead_to(self, module: str) -> frozenset[str]:
+        """Return the modules that, by the words in their imports alone, may have `module` imported."""
+        if module not in self._leading:
+            if self._imported is None:
+                self._imported = {
+                    name: frozenset(word for text in _IMPORTS.findall(self.data(path)) for word in _WORD.findall(text))
+                    for name, path in self.modules.items()
+                }
+            found: set[str] = set()
+            wanted = {module.rpartition(".")[2].encode()}
+            while True:
+                more = {name for name, words in self._imported.items() if name not in found and words & wanted}
+                if not more:
+                    break
+                found |= more
+                wanted = {name.rpartition(".")[2].encode() for name in more}
+            self._leading[module] = frozenset(found)
+        return self._leading[module]
 
     def cycle_through(self, module: str, target: str) -> tuple[str, ...] | None:
         """Return the chain of imports by which `target` reaches `module`; None if it does not.

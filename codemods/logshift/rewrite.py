@@ -151,6 +151,8 @@ class _Rewriter:
             return span  # something takes the place of what goes
         before, after = self._blanks_before(span.start), self._blanks_after(span.end)
         head = self.source.data[: before.start].rstrip(b" \t\f\r\n")
+        if head and after.end == len(self.source.data):  # nothing follows
+            return Span(before.start, span.end)
         opens = not head or (before.start == span.start and head.endswith(b":"))
         if opens or (before.start < span.start and self._lines(after) <= self._lines(before)):
             wider = Span(span.start, after.end)

@@ -63,7 +63,12 @@ class _Planner:
         self.frameworks = frameworks
         self.target = target
         self.component = project.component(facts.path)
-        self.imports = Imports(facts, source, frozenset(name.partition(".")[0] for name in project.modules))
+        self.imports = Imports(
+            facts,
+            source,
+            frozenset(name.partition(".")[0] for name in project.modules),
+            [framework for framework in frameworks.values() if framework.key != target.framework.key],
+        )
         self.keeps: dict[int, Keeps] = {}
         self.callee = target.cls
         self.edits: list[Edit] = []
@@ -101,6 +106,8 @@ class _Planner:
 
     def _move(self, free: list[int]) -> None:
         self.keeps = {index: Keeps(self._via(index), self._node_name(index), self._label(index)) for index in free}
+        deferred = frozenset(index for index in free if not self.facts.bindings[index].import_time)
+        self.imports.ceiling = self.project.cycle_from(self.facts) if deferred else None
         sharing = share(
             self.facts,
             free,
@@ -109,6 +116,7 @@ class _Planner:
             self._is_wanted_elsewhere,
             self._takes_label_on_calls,
             self._new_names,
+            deferred if self.imports.ceiling is not None else frozenset(),
         )
         is_taken = partial(self._is_taken, free=free, gone=sharing.gone)
         self.callee = self.imports.name_for(self.target, self.settings.target.import_style, _NO_LINES, is_taken).text
@@ -323,7 +331,7 @@ class _Planner:
         for one in made:
             via = f", via={_quoted(one.via)}" if one.via is not None else ""
             lines.append(f"{one.name} = {self.callee}({_quoted(self.component)}{via}){newline}")
-        at = self.imports.after_header()
+        at = max([self.imports.after_header(), *(edit.at for edit in self.edits if isinstance(edit, Insert))])
         together = next((edit for edit in self.edits if isinstance(edit, Insert) and edit.at == at), None)
         before = newline
         if together is not None:
@@ -342,7 +350,6 @@ class _Planner:
     def _edit_imports(self, is_taken: Callable[[str], bool], *, needed: bool) -> None:
         gone = [edit.span for edit in self.edits if isinstance(edit, (Replace, Construct, Delete))]
         unneeded, left = self.imports.unneeded(
-            [framework for framework in self.frameworks.values() if framework.key != self.target.framework.key],
             lambda span: any(one.holds(span) for one in gone),
             self._is_wanted_elsewhere,
         )

@@ -63,6 +63,7 @@ def share(
     is_wanted_elsewhere: Callable[[str], bool],
     takes_label_on_calls: Callable[[int], bool],
     new_names: Callable[[], tuple[str, ...]],
+    apart: frozenset[int],
 ) -> Sharing:
     """Decide for each of the `free` bindings what becomes of it.
 
@@ -74,8 +75,11 @@ def share(
         is_wanted_elsewhere: Whether another file needs a module-level name.
         takes_label_on_calls: Whether each call of a binding can carry its label, so that the logger itself has none.
         new_names: Names for a new module-level logger, in order of preference.
+        apart: Those of the `free` that may run before any logger of the module is made.
     """
-    return _Sharer(facts, free, keeps, is_house, is_wanted_elsewhere, takes_label_on_calls, new_names).decide()
+    together = [index for index in free if index not in apart]
+    made = _Sharer(facts, together, keeps, is_house, is_wanted_elsewhere, takes_label_on_calls, new_names).decide()
+    return made._replace(fates={**made.fates, **dict.fromkeys(apart, Fate.CONSTRUCT)})
 
 
 class _Sharer:
@@ -112,6 +116,9 @@ class _Sharer:
 
     def _decide_way(self, via: str | None, members: list[int]) -> None:
         house = [i for i, binding in enumerate(self.facts.bindings) if self._is_house_logger(binding, via)]
+        self._share(via, members, house)
+
+    def _share(self, via: str | None, members: list[int], house: list[int]) -> None:
         if len(members) == 1 and not house and not self._is_made_on_the_spot(members[0]):
             return  # one logger, made once: it stays where it is
         keeper = self._keeper(house, members)
@@ -124,7 +131,12 @@ class _Sharer:
         if not used and not referring:  # nobody reads the names that go
             self.fates.update(dict.fromkeys(removed, Fate.REMOVE))
             return
-        anew = keeper is None or (keeper in members and self._runs_before(keeper, removed, referring))
+        early = keeper is not None and self._runs_before(keeper, removed, referring)
+        if early and keeper in house:  # what is right already stays where it is, and is not yet there
+            self.gone.difference_update(self._key([index]) for index in removed)
+            self._share(via, members, [index for index in house if index != keeper])
+            return
+        anew = keeper is None or early
         one = Shared(via, name, keeper, anew)
         if anew:
             self.made_anew.append(one)
@@ -223,6 +235,7 @@ class _Sharer:
             return False
         if scope == 0 and (
             name in self.facts.exported
+            or name in self.facts.doctested
             or any(name in other.globals for other in self.facts.scopes)
             or self.is_wanted_elsewhere(name)
         ):

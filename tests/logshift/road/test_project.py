@@ -461,3 +461,67 @@ def test_another_teams_target_is_written(project) -> None:
     project.write({"app/mod.py": text}, '[tool.logshift.target]\nmodule = "their.log"\nclass = "Log"\n')
 
     assert project.after().decode() == "from their.log import Log\n\nlog = Log(\"mod\")\nlog.info('x')\n"
+
+
+# -- import cycles ---------------------------------------------------------------------------------------------
+
+CYCLIC = """\
+import json
+import zlib
+
+{imports}
+
+
+def f():
+    log = structlog.get_logger("f")
+    log.info("x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "others", "is_cycle"),
+    [
+        ("import structlog\n\nfrom app import b", {"app/b.py": "from app import mod\nmod.f()\n"}, True),
+        ("import structlog\n\nimport app.b", {"app/b.py": "import app.c\n", "app/c.py": "from .mod import f\n"}, True),
+        ("import structlog\n\nfrom .b import x", {"app/b.py": "from . import mod\nx = mod.f()\n"}, True),
+        (
+            "import structlog\n\nfrom .b import x",
+            {"app/b.py": "x = 1\n\n\ndef g():\n    from app import mod\n"},
+            False,
+        ),
+        ("import structlog\n\nfrom app import b", {"app/b.py": "import app.c\n", "app/c.py": "mod = 1\n"}, False),
+        ("import structlog", {"app/b.py": "from app import mod\nmod.f()\n"}, False),
+    ],
+)
+def test_in_an_import_cycle_a_functions_logger_needs_nothing_bound_below_the_cycles_import(
+    project, imports: str, others: dict[str, str], is_cycle: bool
+) -> None:
+    project.write({"app/mod.py": CYCLIC.format(imports=imports), **others})
+
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    assert outcome.failed is None
+    after = project.after().decode()
+    assert ('log = UniversalFrameworkLogger("mod")\n    log.info("x", channel="f")' in after) == is_cycle
+    assert ('    logger.info("x", channel="f")' in after) != is_cycle
+
+
+def test_in_an_import_cycle_the_target_is_imported_above_the_cycles_import(project) -> None:
+    text = "from app import b\n\n\ndef f():\n    import structlog\n\n    structlog.get_logger().info('x')\n"
+    project.write(
+        {
+            "app/mod.py": text,
+            "app/b.py": "from app import mod\nmod.f()\n",
+            "universal_framework/__init__.py": "",
+        }
+    )
+
+    after = project.after().decode()
+    assert after.startswith(f"from {HOUSE} import UniversalFrameworkLogger\nfrom app import b\n")
+    assert "    UniversalFrameworkLogger(\"mod\").info('x')\n" in after
+
+
+def test_in_an_import_cycle_the_modules_own_loggers_still_become_one(project) -> None:
+    text = "import structlog\n\nfrom app import b\n\nlogger = structlog.get_logger()\naudit = structlog.get_logger('a')\naudit.info('x')\n"
+    project.write({"app/mod.py": text, "app/b.py": "from app import mod\n"})
+
+    assert "logger.info('x', channel=\"a\")" in project.after().decode()
