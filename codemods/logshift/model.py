@@ -167,6 +167,7 @@ class Binding(NamedTuple):
     configuration: bool  # it only configures logging
     obstacle: Reason | None  # what the file itself shows to stand in the way
     channel: str | None  # a label that helper loggers carry
+    quotes: str  # of the f-strings around the call, which may not stand in it before Python 3.12
     canonical: str  # the statement as facts, for the fingerprint
 
 

@@ -116,6 +116,7 @@ class _Planner:
             self._is_wanted_elsewhere,
             self._takes_label_on_calls,
             self._new_names,
+            self._unties_import,
             deferred if self.imports.ceiling is not None else frozenset(),
         )
         is_taken = partial(self._is_taken, free=free, gone=sharing.gone)
@@ -156,10 +157,10 @@ class _Planner:
         if self._framework(index).name_means != NODE:
             return None
         if name.kind is NameKind.LITERAL:
-            return _quoted(name.text)
+            return self._literal(index, name.text)
         if name.kind is not NameKind.COMPUTED:
             return None
-        return name.text if name.certain else f'{name.text} or "root"'
+        return name.text if name.certain else f"{name.text} or {self._literal(index, 'root')}"
 
     def _label(self, index: int) -> str | None:
         """Return the source of a label that has to stay on the events; None if there is none to keep."""
@@ -167,10 +168,28 @@ class _Planner:
         if not self.settings.keep_channels or self._framework(index).name_means != LABEL:
             return None
         if binding.channel is not None:
-            return _quoted(binding.channel)
+            return self._literal(index, binding.channel)
         if binding.name.kind is NameKind.LITERAL and binding.name.text not in (self.component, self.facts.module):
-            return _quoted(binding.name.text)
+            return self._literal(index, binding.name.text)
         return binding.name.text if binding.name.kind is NameKind.COMPUTED else None
+
+    def _literal(self, index: int, text: str) -> str:
+        """Return `text` as a literal that can stand where a binding is made."""
+        literal = _quoted(text)
+        is_plain = literal.startswith('"') and "'" not in literal and "\\" not in literal
+        return f"'{literal[1:-1]}'" if '"' in self.facts.bindings[index].quotes and is_plain else literal
+
+    def _unties_import(self, index: int) -> bool:
+        """Say whether an import would be left over if the statement of a binding went: its annotation alone uses it."""
+        binding = self.facts.bindings[index]
+        gone = [self.facts.statements[one.statement].span for one in self.facts.bindings if one.statement >= 0]
+        own = self.facts.statements[binding.statement].span
+        return any(
+            any(own.holds(span) for span in one.references)
+            and all(any(other.holds(span) for other in gone) for span in one.references)
+            for one in self.facts.imports
+            if one.full not in self.imports.removable
+        )
 
     def _is_wanted_elsewhere(self, name: str) -> bool:
         return self.project.mentioned_elsewhere(self.facts.module, name) is not None
@@ -230,11 +249,11 @@ class _Planner:
             self._label_calls(index, keeps.label)
         elif keeps.label is not None:
             bind.append((CHANNEL, keeps.label))
-        arguments: list[tuple[str | None, str]] = [(None, _quoted(self.component))]
+        arguments: list[tuple[str | None, str]] = [(None, self._literal(index, self.component))]
         if keeps.node is not None:
             arguments.append(("name", keeps.node))
         if keeps.via is not None:
-            arguments.append(("via", _quoted(keeps.via)))
+            arguments.append(("via", self._literal(index, keeps.via)))
         made = Construct(binding.call, self.callee, tuple(arguments), tuple(bind))
         renamed = self._renamed_on_the_spot(index, made)
         self.edits.append(renamed or made)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from logshift._record import NamedTuple
-from logshift.model import Binding, FileFacts, Form, NameKind, ScopeKind, Use, UseKind
+from logshift.model import Binding, FileFacts, Form, NameKind, Scope, ScopeKind, Use, UseKind
 
 #: Names for a new module-level logger, in order of preference.
 NEW_NAMES = ("logger", "_logger", "module_logger", "_module_logger")
@@ -63,6 +63,7 @@ def share(
     is_wanted_elsewhere: Callable[[str], bool],
     takes_label_on_calls: Callable[[int], bool],
     new_names: Callable[[], tuple[str, ...]],
+    unties_import: Callable[[int], bool],
     apart: frozenset[int],
 ) -> Sharing:
     """Decide for each of the `free` bindings what becomes of it.
@@ -75,10 +76,13 @@ def share(
         is_wanted_elsewhere: Whether another file needs a module-level name.
         takes_label_on_calls: Whether each call of a binding can carry its label, so that the logger itself has none.
         new_names: Names for a new module-level logger, in order of preference.
+        unties_import: Whether an import would be left over if the statement of a binding went.
         apart: Those of the `free` that may run before any logger of the module is made.
     """
     together = [index for index in free if index not in apart]
-    made = _Sharer(facts, together, keeps, is_house, is_wanted_elsewhere, takes_label_on_calls, new_names).decide()
+    made = _Sharer(
+        facts, together, keeps, is_house, is_wanted_elsewhere, takes_label_on_calls, new_names, unties_import
+    ).decide()
     return made._replace(fates={**made.fates, **dict.fromkeys(apart, Fate.CONSTRUCT)})
 
 
@@ -92,6 +96,7 @@ class _Sharer:
         is_wanted_elsewhere: Callable[[str], bool],
         takes_label_on_calls: Callable[[int], bool],
         new_names: Callable[[], tuple[str, ...]],
+        unties_import: Callable[[int], bool],
     ) -> None:
         self.facts = facts
         self.free = free
@@ -100,6 +105,7 @@ class _Sharer:
         self.is_wanted_elsewhere = is_wanted_elsewhere
         self.takes_label_on_calls = takes_label_on_calls
         self.new_names = new_names
+        self.unties_import = unties_import
         self.gone: set[tuple[int, str]] = set()
         self.fates = dict.fromkeys(free, Fate.CONSTRUCT)
         self.shared: dict[int, Shared] = {}
@@ -240,6 +246,10 @@ class _Sharer:
             or self.is_wanted_elsewhere(name)
         ):
             return False
+        if any(name in other.nonlocals and self._lies_in(other, scope) for other in self.facts.scopes):
+            return False
+        if any(self.unties_import(index) for index in members):
+            return False
         uses = [use for index in members for use in self._uses_by_name(index)]
         labelled = any(self.keeps[index].label is not None for index in members)
         if labelled and len([use for use in uses if use.kind is not UseKind.CALL]) > 1:
@@ -253,6 +263,12 @@ class _Sharer:
             for index in members
             for use in self._uses_by_name(index)
         )
+
+    def _lies_in(self, inner: Scope, scope: int) -> bool:
+        parent = inner.parent
+        while parent > scope:  # a scope comes before those in it
+            parent = self.facts.scopes[parent].parent
+        return parent == scope
 
     def _has_one_label(self, use: Use, members: list[int]) -> bool:
         return set(use.bindings) <= set(members) and len({self.keeps[index].label for index in use.bindings}) == 1

@@ -86,6 +86,7 @@ class Bindings:
             configuration=is_root or _only_configures(framework, form, uses),
             obstacle=obstacle,
             channel=framework.channel,
+            quotes=self.places.quotes_around(call),
             canonical=f"{', '.join(targets)} = {factory.path}({', '.join(part for part in given if part)})",
         )
 
@@ -98,7 +99,7 @@ class Bindings:
         if factory.wraps:
             return self._wrapped_arguments(positional, keywords, obstacle)
         given = positional[0] if positional else keywords.pop(factory.name_argument or "name", None)
-        shown = tuple((key, self.places.text(value)) for key, value in keywords.items())
+        shown = tuple((key, self._text(value)) for key, value in keywords.items())
         if framework.name_means == COMPONENT:
             return self._name(given), shown, None
         if len(positional) > 1 or (keywords and not factory.binds_keywords):
@@ -118,8 +119,13 @@ class Bindings:
                 obstacle = Reason.CUSTOM_PIPELINE
         if len(positional) > 1 or keywords.keys() & _PIPELINE:
             obstacle = Reason.CUSTOM_PIPELINE
-        initial = tuple((key, self.places.text(value)) for key, value in keywords.items())
+        initial = tuple((key, self._text(value)) for key, value in keywords.items())
         return name, initial, obstacle
+
+    def _text(self, node: ast.expr) -> str:
+        """Return an argument's text, in the parentheses without which it could not stand behind a keyword."""
+        text = self.places.text(node)
+        return f"({text})" if isinstance(node, (ast.NamedExpr, ast.Yield, ast.YieldFrom)) else text
 
     def _name(self, node: ast.expr | None) -> LoggerName:
         if node is None or (isinstance(node, ast.Constant) and node.value is None):
@@ -128,8 +134,8 @@ class Bindings:
             return LoggerName(NameKind.MODULE)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return LoggerName(NameKind.LITERAL, node.value)
-        text = self.places.text(node)
-        if isinstance(node, (ast.IfExp, ast.BoolOp, ast.Lambda, ast.NamedExpr)) or "\n" in text:
+        text = self._text(node)
+        if isinstance(node, (ast.IfExp, ast.BoolOp, ast.Lambda)) or "\n" in text:
             text = f"({text})"
         return LoggerName(NameKind.COMPUTED, text, _is_surely_text(node))
 
@@ -189,7 +195,7 @@ class Bindings:
         return None if certain and self.values.framework(call) is not None else Reason.CONDITIONAL
 
     def _place_obstacle(self, call: ast.Call) -> Reason | None:
-        if not self.places.is_sure(call):
+        if not self.places.is_sure(call) or len(self.places.quotes_around(call)) > 1:
             return Reason.INSIDE_FSTRING
         if not self.places.source.round_trips:
             return Reason.UNSUPPORTED_ENCODING

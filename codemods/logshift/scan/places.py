@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from logshift.model import Span, Statement
 from logshift.scan.tree import Tree
 from logshift.source import Source
+
+_QUOTES = re.compile("[\"']")
 
 
 class Places:
@@ -30,6 +33,19 @@ class Places:
     def is_in_fstring(self, node: ast.expr) -> bool:
         """Say whether `node` lies in a replacement field of an f-string."""
         return any(isinstance(parent, ast.JoinedStr) for parent in self.tree.ancestors(node))
+
+    def quotes_around(self, node: ast.expr) -> str:
+        """Return the quotes that may not stand at `node`, since an f-string around it ends with them.
+
+        Those that `node` is written with can stand there.
+        """
+        own = set(_QUOTES.findall(self.text(node)))
+        found: set[str] = set()
+        for parent in self.tree.ancestors(node):
+            if isinstance(parent, ast.JoinedStr):
+                text = self.text(parent)
+                found |= {quote for quote in "\"'" if quote in (text.lstrip("fFrRbBuU")[:1], text[-1:])}
+        return "".join(sorted(found - own))
 
     def is_sure(self, node: ast.expr) -> bool:
         """Say whether the parser's place for `node` is right: inside f-strings it is not before Python 3.12."""
