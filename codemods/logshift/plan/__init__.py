@@ -351,7 +351,9 @@ class _Planner:
             via = f", via={_quoted(one.via)}" if one.via is not None else ""
             lines.append(f"{one.name} = {self.callee}({_quoted(self.component)}{via}){newline}")
         at = max([self.imports.after_header(), *(edit.at for edit in self.edits if isinstance(edit, Insert))])
-        together = next((edit for edit in self.edits if isinstance(edit, Insert) and edit.at == at), None)
+        together = next(
+            (edit for edit in self.edits if isinstance(edit, Insert) and self._is_emptied(edit.at, at)), None
+        )
         before = newline
         if together is not None:
             self.edits.remove(together)
@@ -359,6 +361,14 @@ class _Planner:
         following = self.source.data[at : self.source.line_end(at)].strip()
         gap = 2 if following.startswith((b"def ", b"class ", b"async ", b"@")) else 1 if following else 0
         self.edits.append(Insert(at, before + "".join(lines) + newline * gap))
+
+    def _is_emptied(self, start: int, end: int) -> bool:
+        """Say whether nothing is left between two lines."""
+        left = self.source.data[start:end]
+        for line in self._whole_lines():
+            if start <= line.start and line.end <= end:
+                left = left.replace(self.source.data[line.start : line.end], b"", 1)
+        return not left.strip()
 
     def _writes_callee(self) -> bool:
         return any(
