@@ -52,6 +52,7 @@ class Project:
         self._mixed: bool | None = None
         self._mentions: dict[tuple[str, str], str | None] = {}
         self._starred: dict[str, bool] = {}
+        self._compared: dict[tuple[str, tuple[str, ...], str | None], str | None] = {}
         self._readers: Readers | None = None
         self._imported: dict[str, frozenset[bytes]] | None = None
         self._leading: dict[str, frozenset[str]] = {}
@@ -159,7 +160,10 @@ class Project:
 
     def compared_elsewhere(self, module: str, names: list[str], node: str | None) -> str | None:
         """Return a file that compares the logger that `names` of `module` hold, or that is known as `node`."""
-        return self.readers.of_object(module, names, node)
+        key = (module, tuple(names), node)
+        if key not in self._compared:
+            self._compared[key] = self.readers.of_object(module, names, node)
+        return self._compared[key]
 
     def required_by(self, module: str) -> frozenset[str]:
         """Return the project's modules whose code runs when `module` is imported."""

@@ -11,6 +11,7 @@ place, which is always right, since the target stands for what it replaces.
 from __future__ import annotations
 
 import os
+from bisect import bisect
 from collections.abc import Callable
 from functools import partial
 
@@ -75,6 +76,7 @@ class _Planner:
         self.moved: list[Moved] = []
         self.notes: list[str] = []
         self.left: frozenset[str] = frozenset()
+        self.tied: frozenset[int] | None = None
 
     def plan(self) -> FilePlan:
         held = self._held()
@@ -181,15 +183,24 @@ class _Planner:
 
     def _unties_import(self, index: int) -> bool:
         """Say whether an import would be left over if the statement of a binding went: its annotation alone uses it."""
-        binding = self.facts.bindings[index]
-        gone = [self.facts.statements[one.statement].span for one in self.facts.bindings if one.statement >= 0]
-        own = self.facts.statements[binding.statement].span
-        return any(
-            any(own.holds(span) for span in one.references)
-            and all(any(other.holds(span) for other in gone) for span in one.references)
-            for one in self.facts.imports
-            if one.full not in self.imports.removable
-        )
+        if self.tied is None:
+            self.tied = self._tied_statements()
+        return self.facts.bindings[index].statement in self.tied
+
+    def _tied_statements(self) -> frozenset[int]:
+        """Return the statements that make loggers, and that alone use an import which is no logging library's."""
+        numbers = {one.statement for one in self.facts.bindings if one.statement >= 0}
+        spans = sorted((self.facts.statements[number].span, number) for number in numbers)
+        found: set[int] = set()
+        for one in self.facts.imports:
+            if one.full in self.imports.removable:
+                continue
+            places = [bisect(spans, (span, len(self.facts.statements))) - 1 for span in one.references]
+            if all(
+                place >= 0 and spans[place][0].holds(span) for place, span in zip(places, one.references, strict=True)
+            ):
+                found.update(spans[place][1] for place in places)
+        return frozenset(found)
 
     def _is_wanted_elsewhere(self, name: str) -> bool:
         return self.project.mentioned_elsewhere(self.facts.module, name) is not None
@@ -364,6 +375,8 @@ class _Planner:
 
     def _is_emptied(self, start: int, end: int) -> bool:
         """Say whether nothing is left between two lines."""
+        if start == end:
+            return True
         left = self.source.data[start:end]
         for line in self._whole_lines():
             if start <= line.start and line.end <= end:

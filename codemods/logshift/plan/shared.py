@@ -106,6 +106,10 @@ class _Sharer:
         self.takes_label_on_calls = takes_label_on_calls
         self.new_names = new_names
         self.unties_import = unties_import
+        self.nonlocals: dict[str, list[Scope]] = {}
+        for one in facts.scopes:
+            for name in one.nonlocals:
+                self.nonlocals.setdefault(name, []).append(one)
         self.gone: set[tuple[int, str]] = set()
         self.fates = dict.fromkeys(free, Fate.CONSTRUCT)
         self.shared: dict[int, Shared] = {}
@@ -246,7 +250,7 @@ class _Sharer:
             or self.is_wanted_elsewhere(name)
         ):
             return False
-        if any(name in other.nonlocals and self._lies_in(other, scope) for other in self.facts.scopes):
+        if any(self._lies_in(other, scope) for other in self.nonlocals.get(name, ())):
             return False
         if any(self.unties_import(index) for index in members):
             return False
