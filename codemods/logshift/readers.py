@@ -9,6 +9,7 @@ limit every name counts as wanted.
 from __future__ import annotations
 
 import os
+import re
 
 from logshift.config.settings import DEFAULT_EXCLUDE
 from logshift.discover import discover
@@ -72,10 +73,9 @@ class Readers:
         """Return a file that compares what `names` of `module` hold, or the logger called `node`, with something."""
         found = [*self._near(module)] if names else []
         found += self._that_hold(node) if node else []
-        words_of_it = [one.rpartition(".")[2].encode() for one in (*names, node) if one]
+        written = _reference([one.rpartition(".")[2] for one in names], node)
         for path in dict.fromkeys(found):
-            data = self.project.data(path)
-            known = self._mentions(path) if any(word in data for word in words_of_it) else None
+            known = self._mentions(path) if written.search(self.project.data(path)) else None
             if known is not None and (
                 node in known.nodes or any(is_among(f"{module}.{name}", known.compared) for name in names)
             ):
@@ -184,6 +184,17 @@ def _is_script(path: str) -> bool:
     except OSError:
         return False
     return first.startswith(b"#!") and b"python" in first
+
+
+def _reference(names: list[str], node: str | None) -> re.Pattern[bytes]:
+    """Return what a text that reaches one of `names` in another module, or the logger called `node`, has in it."""
+    ways = [rb"\.__name__\b"]
+    for name in names:
+        word = re.escape(name).encode() + rb"\b"
+        ways += [rb"\." + word, rb"\bimport\b[ \t]*(?:\([^)]*\b|[^\n(]*\b)" + word]
+    if node:
+        ways.append(rb"[\"']" + re.escape(node).encode() + rb"[\"']")
+    return re.compile(b"|".join(ways))
 
 
 def _limit() -> str:

@@ -160,11 +160,15 @@ class _Reader:
                             self.names.add(path)
 
     def _spoken(self) -> Iterator[str]:
-        yield from (node.attr for node in self.tree.attributes)
-        yield from (target.attr for target, _, _ in self.tree.attribute_stores)
+        """Yield the names that the file asks objects for which are not known here."""
+        stores = [target for target, _, _ in self.tree.attribute_stores]
+        for node in [*self.tree.attributes, *stores]:
+            is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            value = self.values.of(node.value)
+            if not is_own and not any(isinstance(one, Path) and one.doubt is None for one in value):
+                yield node.attr
         yield from (keyword.arg for call in self.tree.calls for keyword in call.keywords if keyword.arg is not None)
-        yield from (part for string in self.tree.strings if len(text := _text(string)) < 200
-                    for part in re.split(r"\W+", text) if part.isidentifier())  # fmt: skip
+        yield from (text.partition(".")[0] for string in self.tree.strings if _PATH.fullmatch(text := _text(string)))
 
     def _paths(self, node: ast.expr) -> list[str]:
         return [member.dotted for member in self.values.of(node) if isinstance(member, Path)]
