@@ -20,11 +20,12 @@ from logshift.source import Source, UndecodableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from logshift.config.settings import Settings
     from logshift.frameworks import Framework, Target
     from logshift.model import Binding
+    from logshift.readers import Readers
     from logshift.scan.patches import Patches
 
 _FROM = re.compile(
@@ -33,6 +34,8 @@ _FROM = re.compile(
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+([^\n#;]+)", re.MULTILINE)
 _AS = re.compile(r"(\*|[\w.]+)(?:\s+as\s+(\w+))?")
 _IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
+_IMPORTS = re.compile(rb"\bfrom[ \t]+[.\w]+|\bimport\b[ \t]*(?:\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)")
+_WORD = re.compile(rb"\w+")
 
 
 class Group(NamedTuple):
@@ -64,8 +67,12 @@ class Project:
         self._speaking: dict[str, list[str]] | None = None
         self._mixed: bool | None = None
         self._mentions: dict[tuple[str, str], str | None] = {}
-        self._leaves: dict[str, dict[str, frozenset[bytes]]] = {}
-        self._stars: dict[str, frozenset[bytes]] | None = None
+        self._starred: dict[str, bool] = {}
+        self._compared: dict[tuple[str, tuple[str, ...], str | None], str | None] = {}
+        self._readers: Readers | None = None
+        self._words: dict[str, frozenset[bytes]] | None = None
+        self._importers: dict[str, frozenset[str]] = {}
+        self._all: tuple[str, ...] | None = None
         self._requires: dict[str, frozenset[str]] = {}
         self._data: dict[str, bytes] = {}
         self._patches: dict[str, Patches] | None = None
@@ -76,9 +83,16 @@ class Project:
     def modules(self) -> dict[str, str]:
         """Path by module name, for every Python file of the project; packages by their own name."""
         if self._modules is None:
-            files = discover([self.settings.root], self.settings).files
-            self._modules = {self.module(path).removesuffix(".__init__"): os.path.abspath(path) for path in files}
+            self._modules = {self.module(path).removesuffix(".__init__"): path for path in self.files}
         return self._modules
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every Python file of the project, as an absolute path; several may have the same module name."""
+        if self._all is None:
+            found = discover([self.settings.root], self.settings).files
+            self._all = tuple(os.path.abspath(path) for path in found)
+        return self._all
 
     def module(self, path: str) -> str:
         """Return the file's dotted name, ending in ``.__init__`` for a package."""
@@ -257,47 +271,35 @@ class Project:
 
     # -- who refers to whom -------------------------------------------------------------------------------
 
-    def mentioned_elsewhere(self, module: str, name: str) -> str | None:
-        """Return a file other than the module's own that refers to `name` of `module`; None if none does."""
-        from logshift.scan.mentions import mentions
+    @property
+    def readers(self) -> Readers:
+        """The files as readers of each other's names."""
+        if self._readers is None:
+            from logshift.readers import Readers
 
+            self._readers = Readers(self)
+        return self._readers
+
+    def mentioned_elsewhere(self, module: str, name: str) -> str | None:
+        """Return a file other than the module's own that may need `name` of `module`; None if none does."""
         key = (module, name)
         if key not in self._mentions:
-            own = self.modules.get(module)
-            self._mentions[key] = next(
-                (
-                    path
-                    for path in self._candidates(module, name)
-                    if path != own and mentions(path, self.module(path), self.data(path), module, name, self.names)
-                ),
-                None,
-            )
+            self._mentions[key] = None  # for a name that two modules hand to each other
+            self._mentions[key] = self.readers.of_name(module, name)
         return self._mentions[key]
 
-    def _candidates(self, module: str, name: str) -> Iterator[str]:
-        """Yield the files whose text allows that they mention `name` of `module`."""
-        from logshift.scan.mentions import QUOTED, leaves, star_leaves
+    def star_imported(self, module: str) -> bool:
+        """Say whether a file imports everything from `module`: whatever public name it gains goes there too."""
+        if module not in self._starred:
+            self._starred[module] = self.readers.of_all(module) is not None
+        return self._starred[module]
 
-        if name not in self._leaves:
-            found = {path: leaves(self.data(path), name) for path in self.modules.values()}
-            self._leaves[name] = {path: words for path, words in found.items() if words}
-        if self._stars is None:
-            starred = {path: star_leaves(self.data(path)) for path in self.modules.values()}
-            self._stars = {path: words for path, words in starred.items() if words}
-        leaf = module.rpartition(".")[2].encode()
-        renamed = re.compile(rb"\b" + leaf + rb"[ \t]+as\b")
-        for path, words in self._leaves[name].items():
-            if (
-                leaf in words
-                or b"" in words
-                or (QUOTED in words and leaf in self.data(path))
-                or (words - {QUOTED} and renamed.search(self.data(path)))
-            ):
-                yield path
-        if not name.startswith("_"):
-            for path, words in self._stars.items():
-                if leaf in words or b"" in words:
-                    yield path
+    def compared_elsewhere(self, module: str, names: list[str], node: str | None) -> str | None:
+        """Return a file that compares the logger that `names` of `module` hold, or that is known as `node`."""
+        key = (module, tuple(names), node)
+        if key not in self._compared:
+            self._compared[key] = self.readers.of_object(module, names, node)
+        return self._compared[key]
 
     def patched_in(self, facts: FileFacts, binding: Binding) -> str | None:
         """Return a file, as people read it, that patches the factory of `binding` for its module; None if none does."""
@@ -334,6 +336,55 @@ class Project:
         for name in required:
             found.update(part for part in [*_packages(name), name] if part in self.modules and part not in own)
         return found - {module}
+
+    def cycle_from(self, facts: FileFacts) -> int | None:
+        """Return the line of the first import in a file's head that comes back to the file; None if none does.
+
+        What that import runs finds the module with nothing bound below this line.
+        """
+        found = []
+        for one in facts.imports:
+            span = facts.statements[one.statement].span
+            line = next((line.line for line in facts.header if line.line.holds(span)), None)
+            if line is not None and self._comes_back(facts.module, one.full):
+                found.append(line.start)
+        return min(found, default=None)
+
+    def _comes_back(self, module: str, imported: str) -> bool:
+        todo = list(self._run_by_importing(module, [imported, imported.rpartition(".")[0]]))
+        if not todo:
+            return False
+        may = self._may_lead_to(module)
+        seen = set(todo)
+        while todo:
+            current = todo.pop()
+            if current not in may:
+                continue
+            required = self.required_by(current)
+            if module in required:
+                return True
+            todo += [name for name in required if name not in seen]
+            seen |= required
+        return False
+
+    def _may_lead_to(self, module: str) -> frozenset[str]:
+        """Return the modules that, by the words in their imports alone, may have `module` imported."""
+        if module not in self._importers:
+            if self._words is None:
+                self._words = {
+                    name: frozenset(word for text in _IMPORTS.findall(self.data(path)) for word in _WORD.findall(text))
+                    for name, path in self.modules.items()
+                }
+            found: set[str] = set()
+            wanted = {module.rpartition(".")[2].encode()}
+            while True:
+                more = {name for name, words in self._words.items() if name not in found and words & wanted}
+                if not more:
+                    break
+                found |= more
+                wanted = {name.rpartition(".")[2].encode() for name in more}
+            self._importers[module] = frozenset(found)
+        return self._importers[module]
 
     def cycle_through(self, module: str, target: str) -> tuple[str, ...] | None:
         """Return the chain of imports by which `target` reaches `module`; None if it does not.

@@ -90,6 +90,21 @@ class Imports:
                           if isinstance(node, ast.Constant) and isinstance(node.value, str)}  # fmt: skip
         return frozenset(found)
 
+    def hides_names(self) -> bool:
+        """Say whether ``__all__`` is written out, once and in full."""
+        bound = self.tree.root.definitions.get("__all__", ())
+        values = [one.value for one in bound]
+        return len(values) == 1 and all(
+            isinstance(value, (ast.List, ast.Tuple)) and all(isinstance(one, ast.Constant) for one in value.elts)
+            for value in values
+        )
+
+    def free(self) -> frozenset[str]:
+        """Return the names that are read and that nothing in the file binds: builtins, and what a star may bring."""
+        return frozenset(
+            node.id for node in self.tree.names if self.tree.resolve(node.id, self.tree.scope_of[node]) is None
+        )
+
     def requires(self) -> frozenset[str]:
         """Return the modules that are imported when this one is; a name imported from one may be one too."""
         found: set[str] = set()
