@@ -9,16 +9,21 @@ limit every name counts as wanted.
 from __future__ import annotations
 
 import os
-import re
 
 from logshift.config.settings import DEFAULT_EXCLUDE
 from logshift.discover import discover
+from logshift.resolve import packages
+from logshift.scan import may_hold_loggers
 from logshift.scan.mentions import (
+    Hint,
+    Listed,
     Mentions,
     goes_by_string,
     is_among,
     is_starred,
     is_worded,
+    listed,
+    may_star,
     mentions,
     words,
 )
@@ -48,13 +53,19 @@ class Readers:
         self._paths: tuple[str, ...] | None = None
         self._too_many = False
         self._speaking: dict[bytes, list[str]] | None = None
+        self._below: dict[str, list[str]] = {}
         self._holding: dict[str, list[str]] = {}
+        self._listed: dict[str, Listed] = {}
+        self._by_string: frozenset[str] | None = None
+        self._starring: frozenset[str] | None = None
         self._known: dict[str, Mentions | None] = {}
 
     def of_name(self, module: str, name: str) -> str | None:
         """Return a file that may need `name` of `module`; the module's own may patch or import itself."""
-        for path in self._candidates(module, name):
-            if self._wants(path, module, name):
+        hint = Hint(module, name)
+        for path in dict.fromkeys(self._candidates(module, name)):
+            is_hinted = path in self.starring or path.endswith(_NOTEBOOK) or self._has(hint, path)
+            if is_hinted and self._wants(path, module, name):
                 return path
         return _limit() if self._too_many else None
 
@@ -62,7 +73,7 @@ class Readers:
         """Return a file that imports everything from `module`."""
         own = self.project.modules.get(module)
         for path in self._near(module):
-            if path == own:
+            if path == own or path not in self.starring:
                 continue
             known = self._mentions(path)
             if is_starred(self.project.data(path), module) if known is None else is_among(module, known.stars):
@@ -73,9 +84,9 @@ class Readers:
         """Return a file that compares what `names` of `module` hold, or the logger called `node`, with something."""
         found = [*self._near(module)] if names else []
         found += self._that_hold(node) if node else []
-        written = _reference([one.rpartition(".")[2] for one in names], node)
+        leaves = [one.rpartition(".")[2].encode() for one in names]
         for path in dict.fromkeys(found):
-            known = self._mentions(path) if written.search(self.project.data(path)) else None
+            known = self._mentions(path) if self._may_reach(path, leaves, node) else None
             if known is not None and (
                 node in known.nodes or any(is_among(f"{module}.{name}", known.compared) for name in names)
             ):
@@ -107,14 +118,34 @@ class Readers:
             self._known[path] = found
         return self._known[path]
 
+    def _has(self, hint: Hint, path: str) -> bool:
+        return hint.is_in(self.project.data(path), self._imports(path))
+
+    def _may_reach(self, path: str, names: list[bytes], node: str | None) -> bool:
+        """Say whether a text may reach one of `names` in another module, or the logger called `node`."""
+        data, quoted = self.project.data(path), node.encode() if node else None
+        if quoted is not None and (b'"' + quoted + b'"' in data or b"'" + quoted + b"'" in data):
+            return True
+        if any(b"." + name in data or name in self._imports(path).by_from for name in names):
+            return True
+        is_asked = b".__name__" in data  # logging.getLogger(module.__name__)
+        return is_asked and (
+            may_hold_loggers(data, self.project.names) or self.project.may_import_a_factory(path, data)
+        )
+
+    def _imports(self, path: str) -> Listed:
+        if path not in self._listed:
+            self._listed[path] = listed(self.project.data(path))
+        return self._listed[path]
+
     # -- which files to ask -----------------------------------------------------------------------------------
 
     def _candidates(self, module: str, name: str) -> Iterator[str]:
         """Yield the files whose words allow that they need `name` of `module`."""
         yield from self._near(module)
-        for path in self._that_hold(name):
-            if goes_by_string(self.project.data(path), name.encode()):
-                yield path
+        if self._by_string is None:
+            self._by_string = frozenset(path for path in self.paths if goes_by_string(self.project.data(path)))
+        yield from (path for path in self._that_hold(name) if path in self._by_string)
 
     def _near(self, module: str) -> Iterator[str]:
         """Yield the files that speak of `module`, and those below it, which reach it without its name."""
@@ -124,16 +155,23 @@ class Readers:
             for path in self.paths:
                 for word in words(self.project.data(path)) & leaves:
                     self._speaking.setdefault(word, []).append(path)
+                for outer in packages(self.project.module(path)):
+                    self._below.setdefault(outer, []).append(path)
         yield from self._speaking.get(module.rpartition(".")[2].encode(), ())
-        for path in self.paths:
-            if self.project.module(path).startswith(f"{module}."):
-                yield path
+        yield from self._below.get(module, ())
 
     def _that_hold(self, text: str) -> list[str]:
         if text not in self._holding:
             word = text.encode()
             self._holding[text] = [path for path in self.paths if word in self.project.data(path)]
         return self._holding[text]
+
+    @property
+    def starring(self) -> frozenset[str]:
+        """The files that may import everything from some module."""
+        if self._starring is None:
+            self._starring = frozenset(path for path in self.paths if may_star(self.project.data(path)))
+        return self._starring
 
     # -- the files --------------------------------------------------------------------------------------------
 
@@ -184,17 +222,6 @@ def _is_script(path: str) -> bool:
     except OSError:
         return False
     return first.startswith(b"#!") and b"python" in first
-
-
-def _reference(names: list[str], node: str | None) -> re.Pattern[bytes]:
-    """Return what a text that reaches one of `names` in another module, or the logger called `node`, has in it."""
-    ways = [rb"\.__name__\b"]
-    for name in names:
-        word = re.escape(name).encode() + rb"\b"
-        ways += [rb"\." + word, rb"\bimport\b[ \t]*(?:\([^)]*\b|[^\n(]*\b)" + word]
-    if node:
-        ways.append(rb"[\"']" + re.escape(node).encode() + rb"[\"']")
-    return re.compile(b"|".join(ways))
 
 
 def _limit() -> str:

@@ -13,8 +13,8 @@ import re
 from logshift._record import NamedTuple
 from logshift.discover import discover, module_name
 from logshift.gitignore import Patterns
-from logshift.model import FileFacts, Unanalysed
-from logshift.scan import may_hold_loggers, read
+from logshift.model import FileFacts
+from logshift.scan import may_hold_loggers, requires
 from logshift.scan.names import Names
 from logshift.source import Source, UndecodableError
 
@@ -57,6 +57,7 @@ class Project:
         self.names = names._replace(origin=self.origin)
         self._wanted = _with_what_holds_them([*names.factories, *names.root_functions])
         self._roots = dict.fromkeys(os.path.normpath(os.path.join(settings.root, src)) for src in settings.src)
+        self._module_of: dict[str, str] = {}  # by path
         self._files: dict[str, str | None] = {}
         self._origins: dict[str, str] = {}
         self._astray: set[str] = set()  # names that lead to no factory
@@ -96,12 +97,14 @@ class Project:
 
     def module(self, path: str) -> str:
         """Return the file's dotted name, ending in ``.__init__`` for a package."""
-        module = module_name(path, self.settings)
-        root = os.path.abspath(path)
-        for _ in module.split("."):
-            root = os.path.dirname(root)
-        self._roots[root] = None
-        return module
+        known = self._module_of.get(path)
+        if known is None:
+            known = self._module_of[path] = module_name(path, self.settings)
+            root = os.path.abspath(path)
+            for _ in known.split("."):
+                root = os.path.dirname(root)
+            self._roots[root] = None
+        return known
 
     def data(self, path: str) -> bytes:
         """Return a file's bytes; nothing for one that cannot be read."""
@@ -323,18 +326,15 @@ class Project:
         """Return the project's modules whose code runs when `module` is imported."""
         if module not in self._requires:
             path = self.modules.get(module)
-            facts = read(path, self.module(path), self.data(path), self.names) if path is not None else None
-            if facts is None or isinstance(facts, Unanalysed):
-                self._requires[module] = frozenset()
-            else:
-                self._requires[module] = frozenset(self._run_by_importing(module, facts.requires))
+            imported = requires(path, self.module(path), self.data(path)) if path is not None else frozenset()
+            self._requires[module] = frozenset(self._run_by_importing(module, imported))
         return self._requires[module]
 
     def _run_by_importing(self, module: str, required: Iterable[str]) -> set[str]:
-        own = set(_packages(module))
+        own = set(packages(module))
         found: set[str] = set()
         for name in required:
-            found.update(part for part in [*_packages(name), name] if part in self.modules and part not in own)
+            found.update(part for part in [*packages(name), name] if part in self.modules and part not in own)
         return found - {module}
 
     def cycle_from(self, facts: FileFacts) -> int | None:
@@ -391,7 +391,7 @@ class Project:
 
         A new import of `target` in `module` would close that chain.
         """
-        start = [part for part in [*_packages(target), target] if part not in _packages(module)]
+        start = [part for part in [*packages(target), target] if part not in packages(module)]
         todo: list[tuple[str, tuple[str, ...]]] = [(part, (part,)) for part in start]
         seen = set(start)
         while todo:
@@ -443,6 +443,7 @@ def _absolute(module: str, package: str) -> str:
     return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
 
-def _packages(module: str) -> list[str]:
+def packages(module: str) -> list[str]:
+    """Return the packages that a module lies in, outermost first."""
     parts = module.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]

@@ -12,7 +12,7 @@ from logshift.fit import uses_by_binding
 from logshift.model import Binding, FactoryReference, FileFacts, Reason, RootCall, Scope, Use, UseKind
 from logshift.scan.bindings import Bindings
 from logshift.scan.head import HeadReader
-from logshift.scan.imports import Imports
+from logshift.scan.imports import Imports, required
 from logshift.scan.names import Names
 from logshift.scan.places import Places
 from logshift.scan.text import is_in_doctest
@@ -62,7 +62,7 @@ def extract(source: Source, tree: Tree, names: Names) -> FileFacts:
         exported=exported,
         hides_names=imports.hides_names(),
         free=imports.free(),
-        requires=imports.requires(),
+        requires=required(tree),
     )
 
 

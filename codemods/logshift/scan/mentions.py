@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 _PATH = re.compile(r"[^\W\d]\w*(?:[.:][^\W\d]\w*)*")
 _STAR = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*\(?[ \t]*\*", re.MULTILINE)
+_LISTS = re.compile(rb"import\b(?:[ \t]|\\\r?\n)*(\([^)]*|[^\n(\\]*(?:\\\r?\n[^\n\\]*)*)")
+_QUOTED = re.compile(rb"[\"'][\w.:]*\Z|\A[\w.:]*\Z")  # a path in a string, as far as it can be seen
+_BLANK = b" \t\r\n\f\\"
+_NEAR = 80  # how far to look around a word
+_MAY_STAR = re.compile(rb"import[\s\\]*\(?[\s\\]*\*")
+_APART = bytes(code if chr(code).isascii() and (chr(code).isalnum() or chr(code) == "_") else 32 for code in range(256))
 _RELATIVE = re.compile(rb"\bfrom[ \t]+\.")
 #: Calls that import a module, or fetch an object, by a path that is a string.
 _IMPORTERS = frozenset(
@@ -73,19 +79,82 @@ def is_among(path: str, known: Iterable[str]) -> bool:
 
 def words(data: bytes) -> frozenset[bytes]:
     """Return the words of a text; a notebook's lines are parted."""
-    return frozenset(re.findall(rb"\w+", data.replace(rb"\n", b"\n")))
+    return frozenset(data.replace(rb"\n", b"\n").translate(_APART).split())
 
 
-def goes_by_string(data: bytes, name: bytes) -> bool:
-    """Say whether the text may reach `name` of a module that it does not name."""
-    return name in data and (_BY_STRING.search(data) is not None or b"modules" in data)
+class Listed(NamedTuple):
+    """The words in a text's imports, behind the word ``import``."""
+
+    anywhere: frozenset[bytes]
+    by_from: frozenset[bytes]  # those of a ``from … import``
+
+
+def listed(data: bytes) -> Listed:
+    """Return the words of what a text imports."""
+    anywhere: set[bytes] = set()
+    by_from: set[bytes] = set()
+    for found in _LISTS.finditer(data):
+        line = data.rfind(b"\n", 0, found.start()) + 1
+        imported = words(found[1])
+        anywhere |= imported
+        if b"from" in data[line : found.start()] or data[:line].rstrip(b"\r\n").endswith(b"\\"):
+            by_from |= imported
+    return Listed(frozenset(anywhere), frozenset(by_from))
+
+
+class Hint:
+    """What a text has in it that may need one name of one module; a text without it does not, a star import aside.
+
+    It says the name in an import, an attribute or a string. Or it has the module itself, and may hand it on.
+    """
+
+    def __init__(self, module: str, name: str) -> None:
+        *packages, leaf = (part.encode() for part in module.split("."))
+        self.name, self.leaf, self.packages = name.encode(), leaf, frozenset(packages)
+        self.names, self.leaves = (re.compile(re.escape(word) + rb"\b") for word in (self.name, self.leaf))
+
+    def is_in(self, data: bytes, imported: Listed) -> bool:
+        """Say whether the text may need the name, or anything, of the module."""
+        if self.name in imported.by_from or self.leaf in imported.anywhere:
+            return True
+        if self.name in data and any(self._is_named(data, found) for found in self.names.finditer(data)):
+            return True
+        has_package = not self.packages.isdisjoint(imported.anywhere)
+        return self.leaf in data and any(
+            self._is_held(data, found.start(), has_package=has_package) for found in self.leaves.finditer(data)
+        )
+
+    def _is_named(self, data: bytes, found: re.Match[bytes]) -> bool:
+        before = data[max(0, found.start() - _NEAR) : found.start()]
+        after = data[found.end() : found.end() + _NEAR].lstrip()
+        if before.rstrip(_BLANK).endswith((b".", b":")):
+            return not after.startswith(b"import")  # from package.name import …
+        return before.endswith((b"'", b'"')) or after.startswith(b"=") or not before.strip(_BLANK)
+
+    def _is_held(self, data: bytes, at: int, *, has_package: bool) -> bool:
+        before = data[max(0, at - _NEAR) : at]
+        if not self.packages:
+            return _QUOTED.search(before) is not None
+        if not before.rstrip(_BLANK).endswith((b".", b":")):
+            return False
+        return has_package or _QUOTED.search(before) is not None
+
+
+def may_star(data: bytes) -> bool:
+    """Say whether the text may import everything from a module."""
+    return _MAY_STAR.search(data) is not None
+
+
+def goes_by_string(data: bytes) -> bool:
+    """Say whether the text may reach names of a module that it does not name."""
+    return b"modules" in data or _BY_STRING.search(data) is not None
 
 
 def is_worded(data: bytes, of: str, name: str) -> bool:
     """Say whether a text that is no Python this program can read has the words for `name` of module `of`."""
     found = words(data)
     near = of.rpartition(".")[2].encode() in found or _RELATIVE.search(data) is not None
-    return name.encode() in found and (near or goes_by_string(data, name.encode()))
+    return name.encode() in found and (near or goes_by_string(data))
 
 
 def is_starred(data: bytes, of: str) -> bool:

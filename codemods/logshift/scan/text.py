@@ -9,19 +9,21 @@ from collections.abc import Iterable
 
 def is_spelled(name: str, strings: Iterable[ast.Constant]) -> bool:
     """Say whether a string of the file uses `name` as code. Prose that mentions it does not count."""
+    texts = _holding(name, strings)
+    if not texts:
+        return False
     word, doctest = _word(name), _doctest(name)
-    for string in strings:
-        text = string.value
-        assert isinstance(text, str)
-        if name in text and (doctest.search(text) or (word.search(text) and _is_expression(text))):
-            return True
-    return False
+    return any(doctest.search(text) or (word.search(text) and _is_expression(text)) for text in texts)
 
 
 def is_in_doctest(name: str, strings: Iterable[ast.Constant]) -> bool:
     """Say whether a doctest of the file uses `name`."""
-    doctest = _doctest(name)
-    return any(name in string.value and doctest.search(string.value) for string in strings)  # type: ignore[operator, arg-type]
+    texts = _holding(name, strings)
+    return bool(texts) and any(map(_doctest(name).search, texts))
+
+
+def _holding(name: str, strings: Iterable[ast.Constant]) -> list[str]:
+    return [text for string in strings if isinstance(text := string.value, str) and name in text]
 
 
 def _word(name: str) -> re.Pattern[str]:
