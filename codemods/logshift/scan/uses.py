@@ -60,6 +60,8 @@ def _displayed(node: ast.expr) -> Iterator[ast.expr]:
         yield from _displayed(node.value)
     else:
         yield node
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "getChild":
+            yield from _displayed(node.func.value)  # another logger's child is no child of that one
 
 
 class Uses:
