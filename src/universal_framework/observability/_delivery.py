@@ -17,7 +17,6 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from universal_framework.observability import _bridge, _frames, _losses, _messages, _pipeline, _standin, _thrown, _tree
@@ -27,8 +26,6 @@ from universal_framework.observability._lines import LineHandler
 
 #: Verdicts on a tuple of field names: one is sensitive; they need a closer look; some are those of bound fields.
 HIDDEN, CLASHES, REBINDS = 1, 2, 4
-
-_NONE: Fields = MappingProxyType({})
 
 #: Tells a head without bound fields from one with them, added to its key.
 _BARE = 1 << 31
@@ -115,22 +112,18 @@ def deliver(
                         shape = _shape(view, keys, known, pipeline)
                     context = _bridge.context() if _bridge.variables and view._via is None else None
                     if not shape & CLASHES and (not context or _is_apart(context, keywords, view._fields)):
-                        bound = view._fields if shape & REBINDS else _NONE
-                        key = layout.salt + level + (_BARE if bound else 0)
-                        head = known.heads.get(key)
-                        if head is None:
-                            head = _head(view, node, layout, level, key)
+                        text = msg if not args and msg.__class__ is str else _messages.text_of(msg, args, pipeline)
+                        if shape & REBINDS:
+                            key = layout.salt + level + _BARE
+                            fields = {"event": text, **view._fields, **keywords}
+                        else:
+                            key = layout.salt + level
+                            fields = {"event": text, **keywords}
                         line = json_line = layout.line(
                             now,
-                            head,
+                            known.heads.get(key) or _head(view, node, layout, level, key),
                             layout.context(context) if context else b"",
-                            {
-                                "event": msg
-                                if not args and msg.__class__ is str
-                                else _messages.text_of(msg, args, pipeline),
-                                **bound,
-                                **keywords,
-                            },
+                            fields,
                             pipeline,
                             shape & HIDDEN,
                         )
