@@ -33,6 +33,8 @@ ROUNDS = 15
 HOSTILE_LENGTH = 10_000
 #: Events with ids of their own: more than the redactor remembers texts.
 FRESH = 5_000
+#: So many of the worst texts are measured once more, and closer.
+AGAIN = 12
 
 NAIVE = [
     re.compile(pattern)
@@ -233,18 +235,20 @@ def cost() -> None:
     print(f"{'nested, new ids':<16}{gate:>9.2f}{ours:>11.1f}{theirs:>10.1f}{ratio:>8.2f}")
 
 
+def both(redactor: Redactor, text: str, times: int) -> tuple[float, float]:
+    """Return the least of so many times that both take for `text`, in milliseconds, measured in turn."""
+    pairs = [(cpu_us(lambda: redactor.text(text), 1), cpu_us(lambda: naive_text(text), 1)) for _ in range(times)]
+    return min(one for one, _ in pairs) / 1_000, min(other for _, other in pairs) / 1_000
+
+
 def hostile() -> None:
     """Print the worst of the hostile texts."""
     redactor = Redactor()
     texts = hostile_texts()
-    rows = []
-    for text in texts:
-        pairs = [
-            (cpu_us(lambda text=text: redactor.text(text), 1), cpu_us(lambda text=text: naive_text(text), 1))
-            for _ in range(3)
-        ]
-        rows.append((min(one for one, _ in pairs) / 1_000, min(other for _, other in pairs) / 1_000, text))
-    worst, worst_naive = max(rows), max(rows, key=lambda row: row[1])
+    rows = [(*both(redactor, text, 3), text) for text in texts]
+    leading = {*sorted(rows)[-AGAIN:], *sorted(rows, key=lambda row: row[1])[-AGAIN:]}
+    again = [(*both(redactor, text, ROUNDS), text) for _, _, text in leading]  # noise makes one of many the worst
+    worst, worst_naive = max(again), max(again, key=lambda row: row[1])
     print(f"{len(texts)} hostile texts of {HOSTILE_LENGTH:,} characters")
     print(f"worst: {worst[0]:.2f} ms of {worst[2][:16]!r}; naive: {worst_naive[1]:.2f} ms of {worst_naive[2][:16]!r}")
     print(f"ratio of the worst: {worst[0] / worst_naive[1]:.2f}")

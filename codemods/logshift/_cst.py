@@ -81,9 +81,8 @@ def add_keyword(call: cst.Call, name: str, value: str) -> cst.Call:
     if not call.args:
         return call.with_changes(args=[keyword])
     last = call.args[-1]
-    if isinstance(last.value, cst.GeneratorExp) and not last.value.lpar:  # alone it may stand without parentheses
-        whole = last.value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-        last = last.with_changes(value=whole)
+    if isinstance(last.value, cst.GeneratorExp) and not last.value.lpar:  # the call's parentheses were its own
+        last = last.with_changes(value=last.value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()]))
     between = cst.Comma(whitespace_after=_gap(call))
     before = last.with_changes(comma=between, whitespace_after_arg=cst.SimpleWhitespace(""))
     keyword = keyword.with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)

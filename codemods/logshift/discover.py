@@ -16,7 +16,7 @@ from logshift.gitignore import Patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from logshift.config.settings import Settings
 
@@ -50,8 +50,18 @@ class Discovered(NamedTuple):
     unreadable: tuple[tuple[str, str], ...] = ()  # folders, links and others that cannot be read, and why
 
 
-def discover(paths: Iterable[str], settings: Settings, *, force_exclude: bool = False) -> Discovered:
-    """Return the Python files that `paths` stand for.
+def _is_python(name: str) -> bool:
+    return name.endswith(".py")
+
+
+def discover(
+    paths: Iterable[str],
+    settings: Settings,
+    *,
+    force_exclude: bool = False,
+    is_wanted: Callable[[str], bool] = _is_python,
+) -> Discovered:
+    """Return the Python files that `paths` stand for; `is_wanted` tells them by their name.
 
     What is named is looked at, whatever the patterns say, unless `force_exclude` is set (as under pre-commit,
     which names every file).
@@ -59,7 +69,7 @@ def discover(paths: Iterable[str], settings: Settings, *, force_exclude: bool = 
     Raises:
         NoSuchPathError: if a path does not exist.
     """
-    walk = _Walk(settings)
+    walk = _Walk(settings, is_wanted)
     for path in paths:
         if not os.path.exists(path):
             raise NoSuchPathError(path)
@@ -116,7 +126,8 @@ class _Folder(NamedTuple):
 
 
 class _Walk:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, is_wanted: Callable[[str], bool]) -> None:
+        self.is_wanted = is_wanted
         self.root = os.path.realpath(settings.root)
         self.exclude = Patterns([*settings.exclude, *settings.extend_exclude])
         self.respect_gitignore = settings.respect_gitignore
@@ -156,7 +167,7 @@ class _Walk:
         for entry in entries:
             name = entry.name
             is_dir = entry.is_dir(follow_symlinks=False)
-            if not is_dir and not name.endswith(".py"):
+            if not is_dir and not self.is_wanted(name):
                 continue
             real = os.path.join(folder.real, name)
             if self._is_left_out(real, layers, is_dir=is_dir):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Misfit(NamedTuple):
-    """Why a binding stays, and the use that holds it back (None where it is the binding itself)."""
+    """Why a binding stays, and the use or the other file that holds it back, where it is not the binding itself."""
 
     reason: Reason
     use: Use | None = None
@@ -56,6 +56,8 @@ def misfit(binding: Binding, uses: Iterable[Use], framework: Framework, target: 
 def _misfit_of_use(use: Use, framework: Framework, target: Contract) -> Reason | None:
     if use.kind is UseKind.CALL:
         return _misfit_of_call(use, framework, target)
+    if use.context == "type" or use.member == "__class__":
+        return Reason.WRONG_TYPE
     if use.kind in (UseKind.READ, UseKind.WRITE):
         known = use.member in target.methods or use.member in target.attributes
         return None if known or _comes_from_node(use.member, framework, target) else Reason.UNKNOWN_ATTRIBUTE

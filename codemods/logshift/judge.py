@@ -7,8 +7,8 @@ what may be done about it and a fingerprint that survives moved lines, reformatt
 from __future__ import annotations
 
 from logshift.fit import Misfit, misfit, uses_by_binding
-from logshift.frameworks import Framework, Target
-from logshift.model import Binding, FileFacts, Finding, Reason
+from logshift.frameworks import NODE, Framework, Target
+from logshift.model import Binding, FileFacts, Finding, NameKind, Reason
 from logshift.rules import Found, Rule, View, all_rules
 from logshift.source import Source
 
@@ -37,6 +37,13 @@ def misfits(
         or _misfit_of_factory(binding, facts, target, patched)
         for index, binding in enumerate(facts.bindings)
     ]
+    return spread(held, facts, frameworks)
+
+
+def spread(held: list[Misfit | None], facts: FileFacts, frameworks: dict[str, Framework]) -> tuple[Misfit | None, ...]:
+    """Return `held` with those that have to stay because another one does."""
+    held = list(held)
+    _hold_namesakes(held, facts, frameworks)
     for group in _meeting(facts):
         reasons = [one for index in sorted(group) if (one := held[index]) is not None]
         reason = min(reasons, key=lambda one: one.unsafe, default=None)
@@ -51,6 +58,28 @@ def _misfit_of_factory(binding: Binding, facts: FileFacts, target: Target, patch
         return None
     file = patched(facts, binding)
     return Misfit(Reason.FACTORY_PATCHED, detail=f"its factory is patched in {file}") if file is not None else None
+
+
+def node_of(binding: Binding, facts: FileFacts, frameworks: dict[str, Framework]) -> str | None:
+    """Return the name in the logging tree under which a binding is known; None where it has none that is certain."""
+    if frameworks[binding.framework].name_means != NODE:
+        return None
+    module = facts.module.removesuffix(".__init__")
+    return {NameKind.MODULE: module, NameKind.LITERAL: binding.name.text}.get(binding.name.kind)
+
+
+def _hold_namesakes(held: list[Misfit | None], facts: FileFacts, frameworks: dict[str, Framework]) -> None:
+    """Hold back the loggers of a name that another is compared under: they are one object, and stay one."""
+    nodes = [node_of(binding, facts, frameworks) for binding in facts.bindings]
+    compared = {
+        node
+        for node, one in zip(nodes, held, strict=True)
+        if node is not None and one is not None and one.reason is Reason.COMPARED_BY_IDENTITY
+    }
+    for index, node in enumerate(nodes):
+        own = held[index]
+        if (own is None or own.unsafe) and node in compared:
+            held[index] = Misfit(Reason.COMPARED_BY_IDENTITY)
 
 
 def _meeting(facts: FileFacts) -> list[set[int]]:

@@ -167,11 +167,10 @@ class Binding(NamedTuple):
     repeated: bool  # in a loop of its scope
     sole: bool  # the statement is `target = <this call>`, one plain name
     annotation: Span | None  # the target's annotation, where it names a logger type of the framework
-    annotated: bool  # the target has another annotation
     configuration: bool  # it only configures logging
     obstacle: Reason | None  # what the file itself shows to stand in the way
-    quotes: str  # those that a literal may have here: inside an f-string not all, before Python 3.12
     channel: str | None  # a label that helper loggers carry
+    quotes: str  # of the f-strings around the call, which may not stand in it before Python 3.12
     canonical: str  # the statement as facts, for the fingerprint
 
 
@@ -265,8 +264,12 @@ class FileFacts(NamedTuple):
     references: tuple[FactoryReference, ...]
     header: tuple[HeaderLine, ...]
     body_start: int  # where the first statement after the head begins (its line's first byte); file size if none
-    inert_until: int  # no statement before this byte runs foreign code at import
+    inert_until: int  # no statement of the body before this byte runs foreign code at import
+    acts_from: int  # the first statement below the head that is neither import nor inert begins here
+    doctested: frozenset[str]  # names of the module's loggers that doctests use
     exported: frozenset[str]  # __all__
+    hides_names: bool  # __all__ is written out: a star import brings nothing else
+    free: frozenset[str]  # names read that nothing in the file binds
     requires: frozenset[str]  # modules imported when this one is
 
 

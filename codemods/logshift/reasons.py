@@ -60,11 +60,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Write the arguments out, or change the call by hand.",
     ),
     Reason.COMPARED_BY_IDENTITY: Explanation(
-        "The logger is compared with `is`; the target makes an object of its own.",
-        "Compare with ==, or compare the names.",
+        "The logger is compared, by `is`, `==`, `in`, `id()` or an assertion; the target makes an object of its own.",
+        "Compare the names.",
     ),
     Reason.WRONG_TYPE: Explanation(
-        "An isinstance check asks for a type that the target is not.",
+        "An isinstance check, or `type()`, asks for a type that the target is not.",
         "Check for the methods you need, or for the target's type.",
     ),
     Reason.NAME_LOST: Explanation(

@@ -13,8 +13,8 @@ import re
 from logshift._record import NamedTuple
 from logshift.discover import discover, module_name
 from logshift.gitignore import Patterns
-from logshift.model import FileFacts, Unanalysed
-from logshift.scan import may_hold_loggers, read
+from logshift.model import FileFacts
+from logshift.scan import may_hold_loggers, requires
 from logshift.scan.names import Names
 from logshift.source import Source, UndecodableError
 
@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from logshift.config.settings import Settings
     from logshift.frameworks import Framework, Target
     from logshift.model import Binding
+    from logshift.readers import Readers
     from logshift.scan.patches import Patches
 
-_FROM = re.compile(
-    rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)", re.MULTILINE
-)
-_IMPORT = re.compile(rb"^[ \t]*import[ \t]+([^\n#;]+)", re.MULTILINE)
+#: From the word ``import`` on, which a search finds faster than the beginning of a line.
+_IMPORT = re.compile(rb"import\b[ \t]*(\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)")
+_FROM = re.compile(rb"\s*from[ \t]+([.\w]+)[ \t]+\Z")
 _AS = re.compile(r"(\*|[\w.]+)(?:\s+as\s+(\w+))?")
 _IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
+_IMPORTS = re.compile(rb"\bfrom[ \t]+[.\w]+|\bimport\b[ \t]*(?:\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)")
+_WORD = re.compile(rb"\w+")
 
 
 class Group(NamedTuple):
@@ -54,6 +56,7 @@ class Project:
         self.names = names._replace(origin=self.origin)
         self._wanted = _with_what_holds_them([*names.factories, *names.root_functions])
         self._roots = dict.fromkeys(os.path.normpath(os.path.join(settings.root, src)) for src in settings.src)
+        self._module_of: dict[str, str] = {}  # by path
         self._files: dict[str, str | None] = {}
         self._origins: dict[str, str] = {}
         self._astray: set[str] = set()  # names that lead to no factory
@@ -64,8 +67,12 @@ class Project:
         self._speaking: dict[str, list[str]] | None = None
         self._mixed: bool | None = None
         self._mentions: dict[tuple[str, str], str | None] = {}
-        self._leaves: dict[str, dict[str, frozenset[bytes]]] = {}
-        self._stars: dict[str, frozenset[bytes]] | None = None
+        self._starred: dict[str, bool] = {}
+        self._compared: dict[tuple[str, tuple[str, ...], str | None], str | None] = {}
+        self._readers: Readers | None = None
+        self._words: dict[str, frozenset[bytes]] | None = None
+        self._importers: dict[str, frozenset[str]] = {}
+        self._all: tuple[str, ...] | None = None
         self._requires: dict[str, frozenset[str]] = {}
         self._data: dict[str, bytes] = {}
         self._patches: dict[str, Patches] | None = None
@@ -76,18 +83,27 @@ class Project:
     def modules(self) -> dict[str, str]:
         """Path by module name, for every Python file of the project; packages by their own name."""
         if self._modules is None:
-            files = discover([self.settings.root], self.settings).files
-            self._modules = {self.module(path).removesuffix(".__init__"): os.path.abspath(path) for path in files}
+            self._modules = {self.module(path).removesuffix(".__init__"): path for path in self.files}
         return self._modules
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every Python file of the project, as an absolute path; several may have the same module name."""
+        if self._all is None:
+            found = discover([self.settings.root], self.settings).files
+            self._all = tuple(os.path.abspath(path) for path in found)
+        return self._all
 
     def module(self, path: str) -> str:
         """Return the file's dotted name, ending in ``.__init__`` for a package."""
-        module = module_name(path, self.settings)
-        root = os.path.abspath(path)
-        for _ in module.split("."):
-            root = os.path.dirname(root)
-        self._roots[root] = None
-        return module
+        known = self._module_of.get(path)
+        if known is None:
+            known = self._module_of[path] = module_name(path, self.settings)
+            root = os.path.abspath(path)
+            for _ in known.split("."):
+                root = os.path.dirname(root)
+            self._roots[root] = None
+        return known
 
     def data(self, path: str) -> bytes:
         """Return a file's bytes; nothing for one that cannot be read."""
@@ -116,20 +132,21 @@ class Project:
         package = self._package_of.get(folder)
         if package is None:
             package = self._package_of[folder] = self.module(path).rpartition(".")[0]
-        modules = set()
-        for written, listed in _FROM.findall(data):
-            base = _absolute(written.decode("utf-8", "replace"), package)
+        modules: set[str] = set()
+        for written, listed in _imports_of_text(data):
+            if not written:
+                modules.update(name for name, _ in _AS.findall(_shown(listed)))
+                continue
+            base = _absolute(_shown(written), package)
             file = self._file_of(base)
             if file is None:
                 continue
             modules.add(base)
             if file.endswith("__init__.py") or b"*" in listed:  # what is imported may be a module, or everything
-                named, stars = _imports_in(b"from . import " + listed, base)
-                modules.update(one for found in named.values() for one in found)
-                if stars and self._leading(base):
+                for name, _ in _AS.findall(_shown(listed)):
+                    modules.add(f"{base}.{name}" if base else name)
+                if b"*" in listed and self._leading(base):
                     return True
-        for listed in _IMPORT.findall(data):
-            modules.update(name for name, _ in _AS.findall(listed.decode("utf-8", "replace")))
         return any(name in data for one in modules for name in self._leading(one))
 
     def _leading(self, module: str) -> tuple[bytes, ...]:
@@ -257,47 +274,35 @@ class Project:
 
     # -- who refers to whom -------------------------------------------------------------------------------
 
-    def mentioned_elsewhere(self, module: str, name: str) -> str | None:
-        """Return a file other than the module's own that refers to `name` of `module`; None if none does."""
-        from logshift.scan.mentions import mentions
+    @property
+    def readers(self) -> Readers:
+        """The files as readers of each other's names."""
+        if self._readers is None:
+            from logshift.readers import Readers
 
+            self._readers = Readers(self)
+        return self._readers
+
+    def mentioned_elsewhere(self, module: str, name: str) -> str | None:
+        """Return a file other than the module's own that may need `name` of `module`; None if none does."""
         key = (module, name)
         if key not in self._mentions:
-            own = self.modules.get(module)
-            self._mentions[key] = next(
-                (
-                    path
-                    for path in self._candidates(module, name)
-                    if path != own and mentions(path, self.module(path), self.data(path), module, name, self.names)
-                ),
-                None,
-            )
+            self._mentions[key] = None  # for a name that two modules hand to each other
+            self._mentions[key] = self.readers.of_name(module, name)
         return self._mentions[key]
 
-    def _candidates(self, module: str, name: str) -> Iterator[str]:
-        """Yield the files whose text allows that they mention `name` of `module`."""
-        from logshift.scan.mentions import QUOTED, leaves, star_leaves
+    def star_imported(self, module: str) -> bool:
+        """Say whether a file imports everything from `module`: whatever public name it gains goes there too."""
+        if module not in self._starred:
+            self._starred[module] = self.readers.of_all(module) is not None
+        return self._starred[module]
 
-        if name not in self._leaves:
-            found = {path: leaves(self.data(path), name) for path in self.modules.values()}
-            self._leaves[name] = {path: words for path, words in found.items() if words}
-        if self._stars is None:
-            starred = {path: star_leaves(self.data(path)) for path in self.modules.values()}
-            self._stars = {path: words for path, words in starred.items() if words}
-        leaf = module.rpartition(".")[2].encode()
-        renamed = re.compile(rb"\b" + leaf + rb"[ \t]+as\b")
-        for path, words in self._leaves[name].items():
-            if (
-                leaf in words
-                or b"" in words
-                or (QUOTED in words and leaf in self.data(path))
-                or (words - {QUOTED} and renamed.search(self.data(path)))
-            ):
-                yield path
-        if not name.startswith("_"):
-            for path, words in self._stars.items():
-                if leaf in words or b"" in words:
-                    yield path
+    def compared_elsewhere(self, module: str, names: list[str], node: str | None) -> str | None:
+        """Return a file that compares the logger that `names` of `module` hold, or that is known as `node`."""
+        key = (module, tuple(names), node)
+        if key not in self._compared:
+            self._compared[key] = self.readers.of_object(module, names, node)
+        return self._compared[key]
 
     def patched_in(self, facts: FileFacts, binding: Binding) -> str | None:
         """Return a file, as people read it, that patches the factory of `binding` for its module; None if none does."""
@@ -321,26 +326,72 @@ class Project:
         """Return the project's modules whose code runs when `module` is imported."""
         if module not in self._requires:
             path = self.modules.get(module)
-            facts = read(path, self.module(path), self.data(path), self.names) if path is not None else None
-            if facts is None or isinstance(facts, Unanalysed):
-                self._requires[module] = frozenset()
-            else:
-                self._requires[module] = frozenset(self._run_by_importing(module, facts.requires))
+            imported = requires(path, self.module(path), self.data(path)) if path is not None else frozenset()
+            self._requires[module] = frozenset(self._run_by_importing(module, imported))
         return self._requires[module]
 
     def _run_by_importing(self, module: str, required: Iterable[str]) -> set[str]:
-        own = set(_packages(module))
+        own = set(packages(module))
         found: set[str] = set()
         for name in required:
-            found.update(part for part in [*_packages(name), name] if part in self.modules and part not in own)
+            found.update(part for part in [*packages(name), name] if part in self.modules and part not in own)
         return found - {module}
+
+    def cycle_from(self, facts: FileFacts) -> int | None:
+        """Return the line of the first import in a file's head that comes back to the file; None if none does.
+
+        What that import runs finds the module with nothing bound below this line.
+        """
+        found = []
+        for one in facts.imports:
+            span = facts.statements[one.statement].span
+            line = next((line.line for line in facts.header if line.line.holds(span)), None)
+            if line is not None and self._comes_back(facts.module, one.full):
+                found.append(line.start)
+        return min(found, default=None)
+
+    def _comes_back(self, module: str, imported: str) -> bool:
+        todo = list(self._run_by_importing(module, [imported, imported.rpartition(".")[0]]))
+        if not todo:
+            return False
+        may = self._may_lead_to(module)
+        seen = set(todo)
+        while todo:
+            current = todo.pop()
+            if current not in may:
+                continue
+            required = self.required_by(current)
+            if module in required:
+                return True
+            todo += [name for name in required if name not in seen]
+            seen |= required
+        return False
+
+    def _may_lead_to(self, module: str) -> frozenset[str]:
+        """Return the modules that, by the words in their imports alone, may have `module` imported."""
+        if module not in self._importers:
+            if self._words is None:
+                self._words = {
+                    name: frozenset(word for text in _IMPORTS.findall(self.data(path)) for word in _WORD.findall(text))
+                    for name, path in self.modules.items()
+                }
+            found: set[str] = set()
+            wanted = {module.rpartition(".")[2].encode()}
+            while True:
+                more = {name for name, words in self._words.items() if name not in found and words & wanted}
+                if not more:
+                    break
+                found |= more
+                wanted = {name.rpartition(".")[2].encode() for name in more}
+            self._importers[module] = frozenset(found)
+        return self._importers[module]
 
     def cycle_through(self, module: str, target: str) -> tuple[str, ...] | None:
         """Return the chain of imports by which `target` reaches `module`; None if it does not.
 
         A new import of `target` in `module` would close that chain.
         """
-        start = [part for part in [*_packages(target), target] if part not in _packages(module)]
+        start = [part for part in [*packages(target), target] if part not in packages(module)]
         todo: list[tuple[str, tuple[str, ...]]] = [(part, (part,)) for part in start]
         seen = set(start)
         while todo:
@@ -370,17 +421,30 @@ def _imports_in(data: bytes, package: str) -> tuple[dict[str, list[str]], list[s
     """Return what each imported name may stand for, and the modules that everything is imported from."""
     named: dict[str, list[str]] = {}
     stars = []
-    for module, listed in _FROM.findall(data):
-        base = _absolute(module.decode("utf-8", "replace"), package)
-        for name, bound in _AS.findall(re.sub(rb"#[^\n]*", b"", listed).decode("utf-8", "replace")):
+    for module, listed in _imports_of_text(data):
+        base = _absolute(_shown(module), package)
+        for name, bound in _AS.findall(_shown(listed)):
             if name == "*":
                 stars.append(base)
             else:
                 named.setdefault(bound or name, []).append(f"{base}.{name}" if base else name)
-    for listed in _IMPORT.findall(data):
-        for name, bound in _AS.findall(listed.decode("utf-8", "replace")):
-            named.setdefault(bound or name, []).append(name)
     return named, stars
+
+
+def _imports_of_text(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield, by the look of a text, the module of each import at the beginning of a line, if any, and what it lists."""
+    for found in _IMPORT.finditer(data):
+        before = data[data.rfind(b"\n", 0, found.start()) + 1 : found.start()]
+        if not before.strip(b" \t"):
+            yield b"", found[1].partition(b";")[0]
+        elif (module := _FROM.match(before)) is not None:
+            yield module[1], found[1]
+
+
+def _shown(text: bytes) -> str:
+    if b"#" in text:
+        text = re.sub(rb"#[^\n]*", b"", text)
+    return text.decode("utf-8", "replace")
 
 
 def _absolute(module: str, package: str) -> str:
@@ -392,6 +456,7 @@ def _absolute(module: str, package: str) -> str:
     return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
 
-def _packages(module: str) -> list[str]:
+def packages(module: str) -> list[str]:
+    """Return the packages that a module lies in, outermost first."""
     parts = module.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]

@@ -158,6 +158,8 @@ class _Rewriter:
         end = before.start
         while end > 0 and self.source.data[end - 1] in b" \t\f\r\n":
             end -= 1
+        if end > 0 and after.end == len(self.source.data):  # nothing follows
+            return Span(before.start, span.end)
         opens = end == 0 or (before.start == span.start and self.source.data[end - 1] == ord(":"))
         if opens or (before.start < span.start and self._lines(after) <= self._lines(before)):
             wider = Span(span.start, after.end)

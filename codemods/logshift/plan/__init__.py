@@ -10,14 +10,16 @@ place, which is always right, since the target stands for what it replaces.
 
 from __future__ import annotations
 
+import os
+from bisect import bisect
 from collections.abc import Callable
 from functools import partial
 
 from logshift.config.settings import Settings
-from logshift.fit import uses_by_binding
+from logshift.fit import Misfit, uses_by_binding
 from logshift.frameworks import LABEL, NODE, Framework, Target
-from logshift.judge import misfits
-from logshift.model import Binding, FileFacts, Form, NameKind, Span, Statement, Use, UseKind
+from logshift.judge import misfits, node_of, spread
+from logshift.model import Binding, FileFacts, Form, NameKind, Reason, ScopeKind, Span, Statement, Use, UseKind
 from logshift.plan.edits import (
     Construct,
     Delete,
@@ -31,7 +33,7 @@ from logshift.plan.edits import (
     Replace,
 )
 from logshift.plan.imports import Imports
-from logshift.plan.shared import Fate, Keeps, Shared, share
+from logshift.plan.shared import NEW_NAMES, PRIVATE_NAMES, Fate, Keeps, Shared, share
 from logshift.resolve import Project
 from logshift.source import Source
 from logshift.spans import Spans
@@ -70,7 +72,11 @@ class _Planner:
         self.target = target
         self.component = project.component(facts.path)
         self.imports = Imports(
-            facts, source, frozenset(name.partition(".")[0] for name in project.modules), project.origin
+            facts,
+            source,
+            frozenset(name.partition(".")[0] for name in project.modules),
+            [framework for framework in frameworks.values() if framework.key != target.framework.key],
+            project.origin,
         )
         self.uses = uses_by_binding(len(facts.bindings), facts.uses)
         self.at = {use.reference: use for use in reversed(facts.uses)}
@@ -83,10 +89,10 @@ class _Planner:
         self.moved: list[Moved] = []
         self.notes: list[str] = []
         self.left: frozenset[str] = frozenset()
+        self.tied: frozenset[int] | None = None
 
     def plan(self, *, unsafe_fixes: bool) -> FilePlan:
-        found = misfits(self.facts, self.frameworks, self.target, self.project.patched_in)
-        held = [None if one is not None and one.unsafe and unsafe_fixes else one for one in found]
+        held = [None if one is not None and one.unsafe and unsafe_fixes else one for one in self._held()]
         legacy = [i for i, binding in enumerate(self.facts.bindings) if self._is_legacy(binding)]
         kept = [Kept(i, one.reason, one.detail or self._place(one.use)) for i in legacy if (one := held[i]) is not None]
         free = [i for i in legacy if held[i] is None]
@@ -97,10 +103,37 @@ class _Planner:
             self.facts.path, self.component, edits, tuple(self.moved), tuple(kept), tuple(self.notes), self.left
         )
 
+    def _held(self) -> tuple[Misfit | None, ...]:
+        """Return what keeps each binding from moving, in this file or in another that compares the logger."""
+        held = list(misfits(self.facts, self.frameworks, self.target, self.project.patched_in))
+        for index, binding in enumerate(self.facts.bindings):
+            own = held[index]
+            if (own is not None and not own.unsafe) or not self._is_legacy(binding):
+                continue
+            node = node_of(binding, self.facts, self.frameworks)
+            scope = self.facts.scopes[binding.scope]
+            outer = f"{scope.qualname}." if scope.kind is ScopeKind.CLASS else ""
+            names = [f"{outer}{target}" for target in binding.targets] if outer or binding.scope == 0 else []
+            file = self.project.compared_elsewhere(self.facts.module, names, node)
+            if file is not None:
+                shown = os.path.relpath(file, self.settings.root).replace(os.sep, "/")
+                held[index] = Misfit(Reason.COMPARED_BY_IDENTITY, detail=shown)
+        return spread(held, self.facts, self.frameworks)
+
     def _move(self, free: list[int]) -> None:
         self.keeps = {index: Keeps(self._via(index), self._node_name(index), self._label(index)) for index in free}
+        deferred = frozenset(index for index in free if not self.facts.bindings[index].import_time)
+        self.imports.ceiling = self.project.cycle_from(self.facts) if deferred else None
         sharing = share(
-            self.facts, free, self.keeps, self._is_house, self._is_wanted_elsewhere, self._takes_label_on_calls
+            self.facts,
+            free,
+            self.keeps,
+            self._is_house,
+            self._is_wanted_elsewhere,
+            self._takes_label_on_calls,
+            self._new_names,
+            self._unties_import,
+            deferred if self.imports.ceiling is not None else frozenset(),
         )
         is_taken = partial(self._is_taken, free=free, gone=sharing.gone)
         self.callee = self.imports.name_for(self.target, self.settings.target.import_style, _NO_LINES, is_taken).text
@@ -132,15 +165,18 @@ class _Planner:
         return "stdlib" if from_stdlib and takes_via and self.project.uses_structlog else None
 
     def _node_name(self, index: int) -> str | None:
-        """Return the source of an explicit name in the logging tree; None for the module's own."""
+        """Return the source of an explicit name in the logging tree; None for ``__name__``.
+
+        A literal stays even where it is the module's own name: run as a script the module is ``__main__``.
+        """
         name = self.facts.bindings[index].name
         if self._framework(index).name_means != NODE:
             return None
-        if name.kind is NameKind.LITERAL and name.text != self.facts.module:
-            return _quoted(name.text, self.facts.bindings[index].quotes)
+        if name.kind is NameKind.LITERAL:
+            return self._literal(index, name.text)
         if name.kind is not NameKind.COMPUTED:
             return None
-        return name.text if name.certain else f"{name.text} or {_quoted('root', self.facts.bindings[index].quotes)}"
+        return name.text if name.certain else f"{name.text} or {self._literal(index, 'root')}"
 
     def _label(self, index: int) -> str | None:
         """Return the source of a label that has to stay on the events; None if there is none to keep."""
@@ -148,13 +184,52 @@ class _Planner:
         if not self.settings.keep_channels or self._framework(index).name_means != LABEL:
             return None
         if binding.channel is not None:
-            return _quoted(binding.channel, binding.quotes)
+            return self._literal(index, binding.channel)
         if binding.name.kind is NameKind.LITERAL and binding.name.text not in (self.component, self.facts.module):
-            return _quoted(binding.name.text, binding.quotes)
+            return self._literal(index, binding.name.text)
         return binding.name.text if binding.name.kind is NameKind.COMPUTED else None
+
+    def _literal(self, index: int, text: str) -> str:
+        """Return `text` as a literal that can stand where a binding is made."""
+        literal = _quoted(text)
+        is_plain = literal.startswith('"') and "'" not in literal and "\\" not in literal
+        return f"'{literal[1:-1]}'" if '"' in self.facts.bindings[index].quotes and is_plain else literal
+
+    def _unties_import(self, index: int) -> bool:
+        """Say whether an import would be left over if the statement of a binding went: its annotation alone uses it."""
+        if self.tied is None:
+            self.tied = self._tied_statements()
+        return self.facts.bindings[index].statement in self.tied
+
+    def _tied_statements(self) -> frozenset[int]:
+        """Return the statements that make loggers, and that alone use an import which would not go with them.
+
+        An annotation may use it in quotes, which is no reference.
+        """
+        numbers = {one.statement for one in self.facts.bindings if one.statement >= 0}
+        spans = sorted((self.facts.statements[number].span, number) for number in numbers)
+        found: set[int] = set()
+        for one in self.facts.imports:
+            if one.references and self.imports.leads_to_factory(one):
+                continue
+            places = [bisect(spans, (span, len(self.facts.statements))) - 1 for span in one.references]
+            if all(
+                place >= 0 and spans[place][0].holds(span) for place, span in zip(places, one.references, strict=True)
+            ):
+                found.update(spans[place][1] for place in places)
+                if one.kept:
+                    found.update(number for span, number in spans if one.bound in self.source.text(span))
+        return frozenset(found)
 
     def _is_wanted_elsewhere(self, name: str) -> bool:
         return self.project.mentioned_elsewhere(self.facts.module, name) is not None
+
+    def _new_names(self) -> tuple[str, ...]:
+        """Return names for a new module-level logger, in order of preference, that mean nothing to anybody else."""
+        module, scope = self.facts.module, self.facts.scopes[0]
+        is_shown = self.project.star_imported(module) and not self.facts.hides_names
+        names = PRIVATE_NAMES if "*" in scope.bound or is_shown else NEW_NAMES
+        return tuple(name for name in names if f"{module}.{name}" not in self.project.modules)
 
     def _is_taken(self, name: str, *, free: list[int], gone: frozenset[tuple[int, str]]) -> bool:
         """Say whether `name` means something other than the target where it would be written."""
@@ -205,11 +280,11 @@ class _Planner:
             self._label_calls(index, keeps.label)
         elif keeps.label is not None:
             bind.append((CHANNEL, keeps.label))
-        arguments: list[tuple[str | None, str]] = [(None, _quoted(self.component, binding.quotes))]
+        arguments: list[tuple[str | None, str]] = [(None, self._literal(index, self.component))]
         if keeps.node is not None:
             arguments.append(("name", keeps.node))
         if keeps.via is not None:
-            arguments.append(("via", _quoted(keeps.via, binding.quotes)))
+            arguments.append(("via", self._literal(index, keeps.via)))
         made = Construct(binding.call, self.callee, tuple(arguments), tuple(bind))
         renamed = self._renamed_on_the_spot(index, made)
         self.edits.append(renamed or made)
@@ -306,8 +381,10 @@ class _Planner:
         for one in made:
             via = f", via={_quoted(one.via)}" if one.via is not None else ""
             lines.append(f"{one.name} = {self.callee}({_quoted(self.component)}{via}){newline}")
-        at = self.imports.after_header()
-        together = next((edit for edit in self.edits if isinstance(edit, Insert) and edit.at == at), None)
+        at = max([self.imports.after_header(), *(edit.at for edit in self.edits if isinstance(edit, Insert))])
+        together = next(
+            (edit for edit in self.edits if isinstance(edit, Insert) and self._is_emptied(edit.at, at)), None
+        )
         before = newline
         if together is not None:
             self.edits.remove(together)
@@ -315,6 +392,16 @@ class _Planner:
         following = self.source.data[at : self.source.line_end(at)].strip()
         gap = 2 if following.startswith((b"def ", b"class ", b"async ", b"@")) else 1 if following else 0
         self.edits.append(Insert(at, before + "".join(lines) + newline * gap))
+
+    def _is_emptied(self, start: int, end: int) -> bool:
+        """Say whether nothing is left between two lines."""
+        if start == end:
+            return True
+        left = self.source.data[start:end]
+        for line in self._whole_lines():
+            if start <= line.start and line.end <= end:
+                left = left.replace(self.source.data[line.start : line.end], b"", 1)
+        return not left.strip()
 
     def _writes_callee(self) -> bool:
         return any(
@@ -325,7 +412,6 @@ class _Planner:
     def _edit_imports(self, is_taken: Callable[[str], bool], *, needed: bool) -> None:
         gone = Spans(edit.span for edit in self.edits if isinstance(edit, (Replace, Construct, Delete)))
         unneeded, left = self.imports.unneeded(
-            [framework for framework in self.frameworks.values() if framework.key != self.target.framework.key],
             gone.hold,
             self._is_wanted_elsewhere,
         )
@@ -393,9 +479,7 @@ def _bound(name: str, bind: list[tuple[str, str]]) -> str:
     return f"{name}.bind({', '.join(f'{key}={value}' for key, value in bind)})" if bind else name
 
 
-def _quoted(text: str, quotes: str = "\"'") -> str:
-    """Return a Python string literal, in double quotes where those are among the `quotes` that it may have."""
-    if '"' not in quotes and "'" not in text:
-        return repr(text)
+def _quoted(text: str) -> str:
+    """Return a Python string literal in double quotes."""
     body = repr("'" + text)[2:-1].replace("\\'", "'") if '"' not in text else ""
     return f'"{body}"' if body or not text else repr(text)

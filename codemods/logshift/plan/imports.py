@@ -31,12 +31,20 @@ class Imports:
     """The imports of one file."""
 
     def __init__(
-        self, facts: FileFacts, source: Source, first_party: frozenset[str], origin: Callable[[str], str]
+        self,
+        facts: FileFacts,
+        source: Source,
+        first_party: frozenset[str],
+        legacy: Iterable[Framework],
+        origin: Callable[[str], str],
     ) -> None:
         self.facts = facts
         self.source = source
         self.first_party = first_party
+        self.removable = _removable(legacy)
         self.origin = origin
+        self.reexporting = self._reexporting()
+        self.ceiling: int | None = None  # a new import stands above this byte
 
     # -- getting at a name ------------------------------------------------------------------------------
 
@@ -86,7 +94,8 @@ class Imports:
 
     def _extended(self, module: str, imported: str, gone: frozenset[Span]) -> Edit | None:
         for line in self.facts.header:
-            if line.kind is HeaderKind.FROM and line.module == module and line.line not in gone:
+            above = self.ceiling is None or line.line.start < self.ceiling
+            if line.kind is HeaderKind.FROM and line.module == module and line.line not in gone and above:
                 statement = next((s for s in self.facts.statements if s.line == line.line and s.top), None)
                 if statement is not None and statement.alone and "*" not in line.names:
                     return AddAlias(statement.span, statement.line, imported)
@@ -94,7 +103,29 @@ class Imports:
 
     def _inserted(self, text: str, module: str, gone: frozenset[Span]) -> Insert:
         newline = self.source.newline
-        lines = [line for line in self.facts.header if line.kind in _PLAIN and line.line not in gone]
+        floor = self._floor()
+        if floor is not None:
+            return Insert(floor, text + newline)
+        found = self._in_order(text, module, gone)
+        if self.ceiling is not None and found.at > self.ceiling:
+            return Insert(self.ceiling, text + newline)
+        return found
+
+    def _floor(self) -> int | None:
+        """Return the line of the factory's import where that stands below code, which may make modules known."""
+        imported = [
+            self.facts.statements[one.statement].span.start
+            for one in self.facts.imports
+            if self.leads_to_factory(one) and self.facts.statements[one.statement].top
+        ]
+        made = [binding.call.start for binding in self.facts.bindings if binding.import_time]
+        first = min(imported, default=0)
+        return self.source.line_start(first) if self.facts.acts_from < first < min(made, default=first + 1) else None
+
+    def _in_order(self, text: str, module: str, gone: frozenset[Span]) -> Insert:
+        newline = self.source.newline
+        header = self._reachable()
+        lines = [line for line in header if line.kind in _PLAIN and line.line not in gone]
         section = self._section(module)
         same = [line for line in lines if self._section(line.module) == section]
         before = [line for line in same if _order(line) <= (1, module.lower())]
@@ -109,9 +140,15 @@ class Imports:
             return Insert(self.source.line_start(lines[0].line.start), text + newline + newline)
         return self._without_imports(text, gone)
 
+    def _reachable(self) -> tuple[HeaderLine, ...]:
+        """Return the lines of the head below which a new import finds its module: those after ``sys.path`` is set."""
+        header = self.facts.header
+        last = max((place for place, line in enumerate(header) if line.kind is HeaderKind.PATH), default=-1)
+        return header[last + 1 :]
+
     def _without_imports(self, text: str, gone: frozenset[Span]) -> Insert:
         newline = self.source.newline
-        freed = [line for line in self.facts.header if line.line in gone]
+        freed = [line for line in self._reachable() if line.line in gone]
         if freed:
             return Insert(self.source.line_start(freed[0].line.start), text + newline)
         if self.facts.header:
@@ -173,7 +210,6 @@ class Imports:
 
     def unneeded(
         self,
-        frameworks: Iterable[Framework],
         covered: Callable[[Span], bool],
         wanted_elsewhere: Callable[[str], bool],
     ) -> tuple[list[Import], list[Import]]:
@@ -181,24 +217,31 @@ class Imports:
 
         The first list can be removed; the second has to be left, since something that is no read needs it.
         """
-        removable = _removable(frameworks)
         removed: list[Import] = []
         left: list[Import] = []
         for one in self.facts.imports:
             if not one.references or not all(covered(span) for span in one.references):
                 continue
-            if (reexporting := self._reexports(one.full)) or self.origin(one.full) in removable:
-                needed = reexporting or one.guarded or one.kept or (one.scope == 0 and wanted_elsewhere(one.bound))
+            if self.leads_to_factory(one):
+                needed = (
+                    one.full in self.reexporting
+                    or one.guarded
+                    or one.kept
+                    or self.facts.scopes[one.scope].dynamic
+                    or (one.scope == 0 and wanted_elsewhere(one.bound))
+                )
                 (left if needed else removed).append(one)
         return removed, left
 
-    def _reexports(self, module: str) -> bool:
-        """Say whether a factory is reached through `module`, which is there for other things too."""
-        return any(
-            call.startswith(f"{module}.") and self.origin(call) != call
-            for binding in self.facts.bindings
-            if (call := binding.callee)
-        )
+    def leads_to_factory(self, one: Import) -> bool:
+        """Say whether an import brings a factory or what holds one, be it by way of a module that hands it on."""
+        return one.full in self.reexporting or self.origin(one.full) in self.removable
+
+    def _reexporting(self) -> frozenset[str]:
+        """Return the modules through which a factory is reached that is another's; they hold other things too."""
+        callees = {binding.callee for binding in self.facts.bindings if binding.callee}
+        handed_on = [callee.split(".") for callee in callees if self.origin(callee) != callee]
+        return frozenset(".".join(parts[:depth]) for parts in handed_on for depth in range(1, len(parts)))
 
     def removal(self, unneeded: Iterable[Import]) -> list[Edit]:
         """Return the edits that remove these imports; whether a suite becomes empty is settled by the caller."""

@@ -14,10 +14,12 @@ from enum import Enum
 
 from logshift._record import NamedTuple
 from logshift.fit import uses_by_binding
-from logshift.model import Binding, FileFacts, Form, NameKind, ScopeKind, Use, UseKind
+from logshift.model import Binding, FileFacts, Form, NameKind, Scope, ScopeKind, Use, UseKind
 
 #: Names for a new module-level logger, in order of preference.
-_NEW_NAMES = ("logger", "_logger", "module_logger", "_module_logger")
+NEW_NAMES = ("logger", "_logger", "module_logger", "_module_logger")
+#: Those that a star import does not carry into other modules.
+PRIVATE_NAMES = ("_logger", "_module_logger")
 
 
 class Fate(Enum):
@@ -61,6 +63,9 @@ def share(
     is_house: Callable[[Binding], bool],
     is_wanted_elsewhere: Callable[[str], bool],
     takes_label_on_calls: Callable[[int], bool],
+    new_names: Callable[[], tuple[str, ...]],
+    unties_import: Callable[[int], bool],
+    apart: frozenset[int],
 ) -> Sharing:
     """Decide for each of the `free` bindings what becomes of it.
 
@@ -71,8 +76,15 @@ def share(
         is_house: Whether a binding is one of the target's already.
         is_wanted_elsewhere: Whether another file needs a module-level name.
         takes_label_on_calls: Whether each call of a binding can carry its label, so that the logger itself has none.
+        new_names: Names for a new module-level logger, in order of preference.
+        unties_import: Whether an import would be left over if the statement of a binding went.
+        apart: Those of the `free` that may run before any logger of the module is made.
     """
-    return _Sharer(facts, free, keeps, is_house, is_wanted_elsewhere, takes_label_on_calls).decide()
+    together = [index for index in free if index not in apart]
+    made = _Sharer(
+        facts, together, keeps, is_house, is_wanted_elsewhere, takes_label_on_calls, new_names, unties_import
+    ).decide()
+    return made._replace(fates={**made.fates, **dict.fromkeys(apart, Fate.CONSTRUCT)})
 
 
 class _Sharer:
@@ -84,6 +96,8 @@ class _Sharer:
         is_house: Callable[[Binding], bool],
         is_wanted_elsewhere: Callable[[str], bool],
         takes_label_on_calls: Callable[[int], bool],
+        new_names: Callable[[], tuple[str, ...]],
+        unties_import: Callable[[int], bool],
     ) -> None:
         self.facts = facts
         self.free = free
@@ -91,9 +105,14 @@ class _Sharer:
         self.is_house = is_house
         self.is_wanted_elsewhere = is_wanted_elsewhere
         self.takes_label_on_calls = takes_label_on_calls
+        self.new_names = new_names
+        self.unties_import = unties_import
         self.uses = uses_by_binding(len(facts.bindings), facts.uses)
         self.declared = frozenset().union(*(scope.globals for scope in facts.scopes))
-        self.borrowed = frozenset().union(*(scope.nonlocals for scope in facts.scopes))
+        self.borrowers: dict[str, list[Scope]] = {}
+        for one in facts.scopes:
+            for name in one.nonlocals:
+                self.borrowers.setdefault(name, []).append(one)
         self.gone: set[tuple[int, str]] = set()
         self.fates = dict.fromkeys(free, Fate.CONSTRUCT)
         self.shared: dict[int, Shared] = {}
@@ -110,6 +129,9 @@ class _Sharer:
 
     def _decide_way(self, via: str | None, members: list[int]) -> None:
         house = [i for i, binding in enumerate(self.facts.bindings) if self._is_house_logger(binding, via)]
+        self._share(via, members, house)
+
+    def _share(self, via: str | None, members: list[int], house: list[int]) -> None:
         if len(members) == 1 and not house and not self._is_made_on_the_spot(members[0]):
             return  # one logger, made once: it stays where it is
         keeper = self._keeper(house, members)
@@ -123,7 +145,12 @@ class _Sharer:
         if not used and not referring:  # nobody reads the names that go
             self.fates.update(dict.fromkeys(removed, Fate.REMOVE))
             return
-        anew = keeper is None or (keeper in members and self._runs_before(keeper, removed, referring))
+        early = keeper is not None and self._runs_before(keeper, removed, referring)
+        if early and keeper in house:  # what is right already stays where it is, and is not yet there
+            self.gone.difference_update(self._key([index]) for index in removed)
+            self._share(via, members, [index for index in house if index != keeper])
+            return
+        anew = keeper is None or early
         one = Shared(via, name, keeper, anew)
         if anew:
             self.made_anew.append(one)
@@ -187,7 +214,8 @@ class _Sharer:
         taken = {one.name for one in self.made_anew} | set(self.facts.scopes[0].bound) - {
             name for scope, name in going if scope == 0
         }
-        for name in _NEW_NAMES:
+        taken |= self.facts.free
+        for name in self.new_names():
             if name not in taken and all(self._is_visible(name, scope, going) for scope in scopes):
                 return name
         number = 1
@@ -210,8 +238,7 @@ class _Sharer:
         groups: dict[tuple[int, str], list[int]] = {}
         for index in members:
             binding = self.facts.bindings[index]
-            # With fields of its own it is no mere name; an annotation may need what nothing else does.
-            bound = binding.initial or binding.name.kind is NameKind.COMPUTED or binding.annotated
+            bound = binding.initial or binding.name.kind is NameKind.COMPUTED  # fields of its own: it is no mere name
             if binding.form is Form.NAME and binding.sole and binding.statement >= 0 and not bound:
                 groups.setdefault((binding.scope, binding.targets[0]), []).append(index)
         return [group for (scope, name), group in groups.items() if self._may_go(scope, name, group)]
@@ -220,9 +247,16 @@ class _Sharer:
         home = self.facts.scopes[scope]
         if home.bound.get(name) != len(members) or home.dynamic or name in home.globals | home.nonlocals:
             return False
-        if name in self.borrowed and self._is_borrowed(scope, name):
+        if scope == 0 and (
+            name in self.facts.exported
+            or name in self.facts.doctested
+            or name in self.declared
+            or self.is_wanted_elsewhere(name)
+        ):
             return False
-        if scope == 0 and (name in self.facts.exported or name in self.declared or self.is_wanted_elsewhere(name)):
+        if any(self._lender(one, name) == scope for one in self.borrowers.get(name, ())):
+            return False
+        if any(self.unties_import(index) for index in members):
             return False
         uses = [use for index in members for use in self._uses_by_name(index)]
         together = set(members)
@@ -239,18 +273,15 @@ class _Sharer:
             for use in self._uses_by_name(index)
         )
 
-    def _is_borrowed(self, scope: int, name: str) -> bool:
-        """Say whether a function inside `scope` says that `name` is not its own: somebody has to bind it then."""
-        for one in self.facts.scopes:
-            if name in one.nonlocals:
-                home = one.parent
-                while home > 0 and (
-                    name not in self.facts.scopes[home].bound or name in self.facts.scopes[home].nonlocals
-                ):
-                    home = self.facts.scopes[home].parent
-                if home == scope:
-                    return True
-        return False
+    def _lender(self, borrower: Scope, name: str) -> int:
+        """Return the scope whose `name` a function inside it says is not its own."""
+        home = borrower.parent
+        while home > 0:
+            scope = self.facts.scopes[home]
+            if scope.kind is not ScopeKind.CLASS and name in scope.bound and name not in scope.nonlocals:
+                break
+            home = scope.parent
+        return home
 
     def _has_one_label(self, use: Use, members: set[int]) -> bool:
         return members.issuperset(use.bindings) and len({self.keeps[index].label for index in use.bindings}) == 1

@@ -47,6 +47,16 @@ def scan(path: str, module: str, data: bytes, names: Names) -> FileFacts | Unana
     return read(path, module, data, names)
 
 
+def requires(path: str, module: str, data: bytes) -> frozenset[str]:
+    """Return the modules that are imported when a file is; none for one that cannot be read."""
+    from logshift.scan import parse
+
+    try:
+        return parse.requires(Source(path, data), module)
+    except (UndecodableError, parse.NotPythonError):
+        return frozenset()
+
+
 def read(path: str, module: str, data: bytes, names: Names) -> FileFacts | Unanalysed:
     """Return the facts of one file, whether or not it can hold loggers, or why it could not be read."""
     from logshift.scan import parse

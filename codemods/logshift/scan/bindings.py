@@ -12,6 +12,7 @@ from logshift.model import Binding, Form, LoggerName, NameKind, Reason, ScopeKin
 from logshift.scan.names import Names
 from logshift.scan.places import Places
 from logshift.scan.tree import Tree
+from logshift.scan.uses import compared
 from logshift.scan.values import Made, Path, Values
 
 _SIMPLE = (
@@ -34,6 +35,7 @@ class Bindings:
         self.values = values
         self.places = places
         self.names = names
+        self.compared = compared(tree)
 
     def calls(self) -> list[ast.Call]:
         """Return the calls of factories, in order. A logger that another call wraps is not counted apart."""
@@ -63,7 +65,6 @@ class Bindings:
         scope = self.tree.scope_of[call]
         sole = self._is_sole(call, statement)
         obstacle = self._callee_obstacle(call) or obstacle or self._place_obstacle(call)
-        annotation = self._annotation(statement, framework) if sole else None
         is_root = False
         if factory.detached:
             obstacle = Reason.DETACHED_LOGGER
@@ -88,12 +89,11 @@ class Bindings:
             import_time=not scope.deferred,
             repeated=self._is_repeated(call),
             sole=sole,
-            annotation=annotation,
-            annotated=isinstance(statement, ast.AnnAssign) and annotation is None,
+            annotation=self._annotation(statement, framework) if sole else None,
             configuration=is_root or _only_configures(framework, form, uses),
             obstacle=obstacle,
-            quotes=self.places.quotes(call),
             channel=framework.channel,
+            quotes=self.places.quotes_around(call),
             canonical=f"{', '.join(targets)} = {factory.path}({', '.join(part for part in given if part)})",
         )
 
@@ -109,7 +109,7 @@ class Bindings:
         if given is None and obstacle is not None:  # the name may be in what the stars bring
             text = ", ".join(f"**{self.places.text(one.value)}" for one in call.keywords if one.arg is None)
             return LoggerName(NameKind.COMPUTED, text, certain=False), (), obstacle
-        shown = tuple((key, self.places.text(value)) for key, value in keywords.items())
+        shown = tuple((key, self._text(value)) for key, value in keywords.items())
         if framework.name_means == COMPONENT:
             return self._name(given), shown, None
         if len(positional) > 1 or (keywords and not factory.binds_keywords):
@@ -129,8 +129,13 @@ class Bindings:
                 obstacle = Reason.CUSTOM_PIPELINE
         if len(positional) > 1 or keywords.keys() & _PIPELINE:
             obstacle = Reason.CUSTOM_PIPELINE
-        initial = tuple((key, self.places.text(value)) for key, value in keywords.items())
+        initial = tuple((key, self._text(value)) for key, value in keywords.items())
         return name, initial, obstacle
+
+    def _text(self, node: ast.expr) -> str:
+        """Return an argument's text, in the parentheses without which it could not stand behind a keyword."""
+        text = self.places.text(node)
+        return f"({text})" if isinstance(node, (ast.NamedExpr, ast.Yield, ast.YieldFrom)) else text
 
     def _name(self, node: ast.expr | None) -> LoggerName:
         if node is None or (isinstance(node, ast.Constant) and node.value is None):
@@ -139,8 +144,8 @@ class Bindings:
             return LoggerName(NameKind.MODULE)
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return LoggerName(NameKind.LITERAL, node.value)
-        text = self.places.text(node)
-        if isinstance(node, (ast.IfExp, ast.BoolOp, ast.Lambda, ast.NamedExpr)) or "\n" in text:
+        text = self._text(node)
+        if isinstance(node, (ast.IfExp, ast.BoolOp, ast.Lambda)) or "\n" in text:
             text = f"({text})"
         return LoggerName(NameKind.COMPUTED, text, self._is_surely_text(node))
 
@@ -233,10 +238,12 @@ class Bindings:
         return None if certain and self.values.framework(call) is not None else Reason.CONDITIONAL
 
     def _place_obstacle(self, call: ast.Call) -> Reason | None:
-        if not self.places.is_sure(call) or not self.places.quotes(call):
+        if not self.places.is_sure(call) or len(self.places.quotes_around(call)) > 1:
             return Reason.INSIDE_FSTRING
         if not self.places.source.round_trips:
             return Reason.UNSUPPORTED_ENCODING
+        if call in self.compared:
+            return Reason.COMPARED_BY_IDENTITY
         return None
 
 

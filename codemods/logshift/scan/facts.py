@@ -12,9 +12,10 @@ from logshift.fit import uses_by_binding
 from logshift.model import Binding, FactoryReference, FileFacts, Reason, RootCall, Scope, Use, UseKind
 from logshift.scan.bindings import Bindings
 from logshift.scan.head import HeadReader
-from logshift.scan.imports import Imports
+from logshift.scan.imports import Imports, required
 from logshift.scan.names import Names
 from logshift.scan.places import Places
+from logshift.scan.text import is_in_doctest
 from logshift.scan.tree import ScopeNode, Tree
 from logshift.scan.uses import Uses
 from logshift.scan.values import Path, Values
@@ -50,8 +51,18 @@ def extract(source: Source, tree: Tree, names: Names) -> FileFacts:
         header=head.lines,
         body_start=head.body_start,
         inert_until=head.inert_until,
+        acts_from=head.acts_from,
+        doctested=frozenset(
+            name
+            for binding in bindings
+            if binding.scope == 0
+            for name in binding.targets
+            if is_in_doctest(name, tree.strings)
+        ),
         exported=exported,
-        requires=imports.requires(),
+        hides_names=imports.hides_names(),
+        free=imports.free(),
+        requires=required(tree),
     )
 
 

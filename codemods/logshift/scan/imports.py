@@ -10,6 +10,7 @@ from logshift.scan.places import Places
 from logshift.scan.text import is_spelled
 from logshift.scan.tree import Definition, Tree, absolute
 
+_TYPE_COMMENT = re.compile(rb"#\s*type:(.*)")
 _NOQA = re.compile(r"#\s*noqa\b(?!\s*:)|#\s*noqa\s*:[^#]*\bF401\b", re.IGNORECASE)
 
 
@@ -20,6 +21,7 @@ class Imports:
         self.tree = tree
         self.places = places
         self._spelled: dict[str, bool] = {}
+        self._typed: bytes | None = None  # what type comments say
 
     def all(self, exported: frozenset[str]) -> list[Import]:
         """Return each name that an import binds, in order of place."""
@@ -72,8 +74,10 @@ class Imports:
         return self._spelled[bound]
 
     def _is_in_type_comment(self, bound: str) -> bool:
-        comment = rf"#\s*type:.*(?<![\w.]){re.escape(bound)}(?!\w)"
-        return re.search(comment.encode(), self.places.source.data) is not None
+        if self._typed is None:
+            self._typed = b"\n".join(_TYPE_COMMENT.findall(self.places.source.data))
+        word = bound.encode()
+        return word in self._typed and re.search(rb"(?<![\w.])" + re.escape(word) + rb"(?!\w)", self._typed) is not None
 
     def exported(self) -> frozenset[str]:
         """Return the names in ``__all__``."""
@@ -90,24 +94,40 @@ class Imports:
                           if isinstance(node, ast.Constant) and isinstance(node.value, str)}  # fmt: skip
         return frozenset(found)
 
-    def requires(self) -> frozenset[str]:
-        """Return the modules that are imported when this one is; a name imported from one may be one too."""
-        found: set[str] = set()
-        for scope in self.tree.scopes:
-            for definitions in scope.definitions.values():
-                for definition in definitions:
-                    node = definition.node
-                    if definition.kind != Definition.IMPORT or scope.deferred or _typing_only(self.tree, node):
-                        continue
-                    if isinstance(node, ast.Import):
-                        found |= {alias.name for alias in node.names}
-                    elif isinstance(node, ast.ImportFrom):
-                        module = absolute(node.module, node.level, self.tree.package)
-                        found |= {
-                            module,
-                            *(f"{module}.{alias.name}" for alias in node.names if alias.name != "*"),
-                        }
-        return frozenset(found)
+    def hides_names(self) -> bool:
+        """Say whether ``__all__`` is written out, once and in full."""
+        bound = self.tree.root.definitions.get("__all__", ())
+        values = [one.value for one in bound]
+        return len(values) == 1 and all(
+            isinstance(value, (ast.List, ast.Tuple)) and all(isinstance(one, ast.Constant) for one in value.elts)
+            for value in values
+        )
+
+    def free(self) -> frozenset[str]:
+        """Return the names that are read and that nothing in the file binds: builtins, and what a star may bring."""
+        return frozenset(
+            node.id for node in self.tree.names if self.tree.resolve(node.id, self.tree.scope_of[node]) is None
+        )
+
+
+def required(tree: Tree) -> frozenset[str]:
+    """Return the modules that are imported when this one is; a name imported from one may be one too."""
+    found: set[str] = set()
+    for scope in tree.scopes:
+        for definitions in scope.definitions.values():
+            for definition in definitions:
+                node = definition.node
+                if definition.kind != Definition.IMPORT or scope.deferred or _typing_only(tree, node):
+                    continue
+                if isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    module = absolute(node.module, node.level, tree.package)
+                    found |= {
+                        module,
+                        *(f"{module}.{alias.name}" for alias in node.names if alias.name != "*"),
+                    }
+    return frozenset(found)
 
 
 def _typing_only(tree: Tree, node: ast.AST) -> bool:

@@ -7,6 +7,7 @@ import warnings
 
 from logshift.model import FileFacts
 from logshift.scan.facts import extract
+from logshift.scan.imports import required
 from logshift.scan.names import Names
 from logshift.scan.tree import Tree
 from logshift.source import Source
@@ -41,6 +42,17 @@ def tree(source: Source, module: str) -> Tree:
     """Return the scopes and names of a file; `module` ends in ``.__init__`` for a package."""
     package = module.rpartition(".")[0]
     return Tree(parse(source.data), package, module.removesuffix(".__init__"))
+
+
+def requires(source: Source, module: str) -> frozenset[str]:
+    """Return the modules that are imported when a file is.
+
+    Raises:
+        NotPythonError: if it does not parse.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return required(tree(source, module))
 
 
 def facts(source: Source, module: str, names: Names) -> FileFacts:

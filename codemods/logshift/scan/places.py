@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from logshift.model import Span, Statement
 from logshift.scan.tree import Tree
 from logshift.source import Source
+
+_QUOTES = re.compile("[\"']")
+_STRINGS = re.compile(r"""["'](?:[\s\\]|#.*)*[fFrRbBuU]{0,2}["']""")  # the end of one, and the beginning of another
 
 
 class Places:
@@ -31,17 +35,19 @@ class Places:
         """Say whether `node` lies in a replacement field of an f-string."""
         return any(isinstance(parent, ast.JoinedStr) for parent in self.tree.ancestors(node))
 
-    def quotes(self, node: ast.expr) -> str:
-        """Return the quotes that a literal may have at `node`, or in it: none, where f-strings take both."""
+    def quotes_around(self, node: ast.expr) -> str:
+        """Return the quotes that may not stand at `node`, since an f-string around it ends with them.
+
+        Those that `node` is written with can stand there.
+        """
         around = [parent for parent in self.tree.ancestors(node) if isinstance(parent, ast.JoinedStr)]
         if not around:
-            return "\"'"
-        own, whole = self.text(node), self.text(around[-1])
-        used = [quote for quote in "\"'" if quote in own]
-        if len(used) == 1:
-            return used[0]
-        rest = whole.replace(own, "", 1)
-        return "".join(quote for quote in "\"'" if quote not in rest)
+            return ""
+        own, whole = self.text(node), self.text(around[-1]).lstrip("fFrRbBuU")
+        found = set(whole[:1])
+        if len(around) > 1 or _STRINGS.search(whole.strip(whole[:1])):  # several, one in or beside another
+            found = set(_QUOTES.findall(whole.replace(own, "", 1)))
+        return "".join(sorted(found.difference(_QUOTES.findall(own))))
 
     def is_sure(self, node: ast.expr) -> bool:
         """Say whether the parser's place for `node` is right: inside f-strings it is not before Python 3.12."""

@@ -9,14 +9,29 @@ from collections.abc import Iterable
 
 def is_spelled(name: str, strings: Iterable[ast.Constant]) -> bool:
     """Say whether a string of the file uses `name` as code. Prose that mentions it does not count."""
-    word = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
-    doctest = re.compile(rf"^\s*(?:>>>|\.\.\.) .*{word.pattern}", re.MULTILINE)
-    for string in strings:
-        text = string.value
-        assert isinstance(text, str)
-        if name in text and (doctest.search(text) or (word.search(text) and _is_expression(text))):
-            return True
-    return False
+    texts = _holding(name, strings)
+    if not texts:
+        return False
+    word, doctest = _word(name), _doctest(name)
+    return any(doctest.search(text) or (word.search(text) and _is_expression(text)) for text in texts)
+
+
+def is_in_doctest(name: str, strings: Iterable[ast.Constant]) -> bool:
+    """Say whether a doctest of the file uses `name`."""
+    texts = _holding(name, strings)
+    return bool(texts) and any(map(_doctest(name).search, texts))
+
+
+def _holding(name: str, strings: Iterable[ast.Constant]) -> list[str]:
+    return [text for string in strings if isinstance(text := string.value, str) and name in text]
+
+
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+
+
+def _doctest(name: str) -> re.Pattern[str]:
+    return re.compile(rf"^\s*(?:>>>|\.\.\.) .*{_word(name).pattern}", re.MULTILINE)
 
 
 def _is_expression(text: str) -> bool:

@@ -14,6 +14,10 @@ from logshift.model import ScopeKind
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _DYNAMIC = frozenset({"locals", "vars", "exec", "eval", "dir", "globals"})
+#: Builtins that see the names of the module, wherever they are called.
+_SEES_MODULE = frozenset({"exec", "eval", "globals"})
+#: Attributes that lead to the names of running code.
+_FRAMES = frozenset({"f_globals", "f_locals", "__globals__"})
 
 
 class Definition:
@@ -101,6 +105,7 @@ class Tree:
         self.attributes: list[ast.Attribute] = []  # reads
         self.attribute_stores: list[tuple[ast.Attribute, ast.expr | None, ScopeNode]] = []
         self.calls: list[ast.Call] = []
+        self.comparisons: list[ast.Compare] = []
         self.walruses: list[ast.NamedExpr] = []
         self.suites: dict[ast.stmt, tuple[list[ast.stmt], int]] = {}
         self.guarded: set[ast.stmt] = set()  # in a try with an ImportError handler, or under TYPE_CHECKING
@@ -194,6 +199,8 @@ class _Reader:
     def _visit_Name(self, node: ast.Name, scope: ScopeNode) -> None:
         if isinstance(node.ctx, ast.Load):
             self.tree.names.append(node)
+            if node.id in _SEES_MODULE:
+                self.tree.root.dynamic = True
         elif isinstance(node.ctx, ast.Del):
             self._define(node.id, Definition(Definition.DELETE, node, scope))
         else:
@@ -202,9 +209,21 @@ class _Reader:
     def _visit_Attribute(self, node: ast.Attribute, scope: ScopeNode) -> None:
         if isinstance(node.ctx, ast.Load):
             self.tree.attributes.append(node)
+            self._attribute(node, scope)
         else:
             self.tree.attribute_stores.append((node, None, scope))
         self._later([node.value], node, scope)
+
+    def _attribute(self, node: ast.Attribute, scope: ScopeNode) -> None:
+        """Note the ways to a module's names that are no names themselves."""
+        of = node.value.id if isinstance(node.value, ast.Name) else ""
+        parent = self.tree.parents[node]
+        if node.attr in _FRAMES or (of == "builtins" and node.attr in _DYNAMIC):
+            scope.dynamic = self.tree.root.dynamic = True
+        elif of == "sys" and node.attr == "modules":
+            named = isinstance(parent, ast.Subscript) and isinstance(parent.slice, ast.Constant)
+            if not named:
+                self.tree.root.dynamic = True
 
     def _visit_Constant(self, node: ast.Constant, scope: ScopeNode) -> None:
         if isinstance(node.value, str):
@@ -213,7 +232,14 @@ class _Reader:
     def _visit_Call(self, node: ast.Call, scope: ScopeNode) -> None:
         self.tree.calls.append(node)
         if isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC:
-            scope.dynamic = True
+            holder: ScopeNode | None = scope
+            while holder is not None:  # a comprehension is one with what is around it (PEP 709)
+                holder.dynamic = True
+                holder = holder.parent if holder.kind is ScopeKind.COMPREHENSION else None
+        self._later(ast.iter_child_nodes(node), node, scope)
+
+    def _visit_Compare(self, node: ast.Compare, scope: ScopeNode) -> None:
+        self.tree.comparisons.append(node)
         self._later(ast.iter_child_nodes(node), node, scope)
 
     # -- statements that bind ---------------------------------------------------------------------------

@@ -6,12 +6,62 @@ In: a tree, its values and places, and the factory calls. Out: a `Use` for each 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from logshift.model import Arguments, ScopeKind, Use, UseKind
 from logshift.scan.flow import UNBOUND, reaching
 from logshift.scan.places import Places
 from logshift.scan.tree import Definition, ScopeNode, Tree
 from logshift.scan.values import Made, Path, Value, Values
+
+#: Functions that compare what they are given; a test's assertions do too, but for those that look at one thing only.
+_COMPARING = frozenset({"id", "is_", "is_not", "eq", "ne"})
+_ONE_THING = (
+    "assertTrue", "assertFalse", "assertIsNone", "assertIsNotNone", "assertIsInstance", "assertNotIsInstance",
+    "assertHasAttr", "assertLogs", "assertNoLogs", "assertRaises", "assertWarns", "assert_type", "assert_never",
+)  # fmt: skip
+
+
+def compared(tree: Tree) -> set[ast.expr]:
+    """Return the expressions whose values are compared with others; a constant beside them asks for nothing."""
+    found: set[ast.expr] = set()
+    for node in tree.comparisons:
+        sides = [side for side in [node.left, *node.comparators] if not isinstance(side, ast.Constant)]
+        if len(sides) > 1:
+            found.update(element for side in sides for element in _displayed(side))
+    for call in tree.calls:
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if name in _COMPARING or (name.startswith("assert") and not name.startswith(_ONE_THING)):
+            given = [*call.args, *(keyword.value for keyword in call.keywords)]
+            found.update(element for one in given for element in _displayed(one))
+    return found
+
+
+def asked_for_type(tree: Tree) -> list[ast.expr]:
+    """Return the expressions whose type is asked for."""
+    return [
+        call.args[0]
+        for call in tree.calls
+        if isinstance(call.func, ast.Name) and call.func.id == "type" and len(call.args) == 1
+    ]
+
+
+def _displayed(node: ast.expr) -> Iterator[ast.expr]:
+    """Yield what a list, set, tuple or dict that is written out holds; anything else itself."""
+    if isinstance(node, (ast.List, ast.Set, ast.Tuple)):
+        for element in node.elts:
+            yield from _displayed(element)
+    elif isinstance(node, ast.Dict):
+        for part in [*node.keys, *node.values]:
+            if part is not None:
+                yield from _displayed(part)
+    elif isinstance(node, (ast.Starred, ast.NamedExpr)):
+        yield node
+        yield from _displayed(node.value)
+    else:
+        yield node
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "getChild":
+            yield from _displayed(node.func.value)  # another logger's child is no child of that one
 
 
 class Uses:
@@ -23,6 +73,7 @@ class Uses:
         self.places = places
         self.calls = calls
         self.made = {call: index for index, call in enumerate(calls)}
+        self.compared = compared(tree)
         self.flows: dict[tuple[int, str], dict[ast.Name, frozenset[ast.AST]]] = {}
 
     def all(self) -> list[Use]:
@@ -109,6 +160,8 @@ class Uses:
 
     def _classify(self, node: ast.expr) -> tuple[UseKind, str, ast.Call | None, ast.Attribute | None, str]:
         parent = self.tree.parents[node]
+        if node in self.compared:
+            return UseKind.COMPARE, "", None, None, "compared"
         if isinstance(parent, ast.Attribute):
             outer = self.tree.parents[parent]
             if isinstance(outer, ast.Call) and outer.func is parent:
@@ -119,19 +172,14 @@ class Uses:
             targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
             plain = all(isinstance(target, ast.Name) for target in targets)
             return (UseKind.BIND if plain else UseKind.ESCAPE), "", None, None, "stored"
-        if isinstance(parent, ast.Compare):
-            identity = any(isinstance(operator, (ast.Is, ast.IsNot)) for operator in parent.ops)
-            with_none = any(
-                isinstance(side, ast.Constant) and side.value is None for side in [parent.left, *parent.comparators]
-            )
-            kind = UseKind.COMPARE if identity and not with_none else UseKind.ESCAPE
-            return kind, "", None, None, "compared"
         return UseKind.ESCAPE, "", None, None, self._escape(node, parent)
 
     def _escape(self, node: ast.expr, parent: ast.AST) -> str:
         call = self.tree.parents[parent] if isinstance(parent, ast.keyword) else parent
         if isinstance(call, ast.Call) and call.func is not node:
             callee = call.func.id if isinstance(call.func, ast.Name) else ""
+            if callee == "type" and len(call.args) == 1:
+                return "type"
             if callee in ("isinstance", "issubclass") and len(call.args) == 2:
                 kinds = call.args[1].elts if isinstance(call.args[1], ast.Tuple) else [call.args[1]]
                 paths = [m.dotted for kind in kinds for m in self.values.of(kind) if isinstance(m, Path)]
@@ -140,7 +188,7 @@ class Uses:
         return {
             ast.Return: "returned", ast.Yield: "yielded", ast.Lambda: "returned", ast.FormattedValue: "formatted",
             ast.arg: "default", ast.Expr: "statement", ast.If: "truth", ast.BoolOp: "truth", ast.UnaryOp: "truth",
-            ast.IfExp: "truth", ast.Await: "awaited",
+            ast.IfExp: "truth", ast.Await: "awaited", ast.Compare: "compared",
         }.get(type(parent), "stored")  # fmt: skip
 
     def _deletions(self) -> list[Use]:

@@ -24,8 +24,11 @@ from universal_framework.observability._event import Event, Layout
 from universal_framework.observability._fields import CONTROLS, RECORD_KEYS, RESERVED, Fields, renamed
 from universal_framework.observability._lines import LineHandler
 
-#: Verdicts on a tuple of field names.
-HIDDEN, CLASHES = 1, 2
+#: Verdicts on a tuple of field names: one is sensitive; they need a closer look; some are those of bound fields.
+HIDDEN, CLASHES, REBINDS = 1, 2, 4
+
+#: Tells a head without bound fields from one with them, added to its key.
+_BARE = 1 << 31
 
 #: A conversion of ``%`` formatting that takes numbers only; its mapping key, if it has one.
 _NUMERIC = re.compile(r"(?<!%)%(\(\w+\))?[-#0 +]*\d*(?:\.\d*)?[hlL]?[diouxXeEfFgGc]")
@@ -109,21 +112,20 @@ def deliver(
                         shape = _shape(view, keys, known, pipeline)
                     context = _bridge.context() if _bridge.variables and view._via is None else None
                     if not shape & CLASHES and (not context or _is_apart(context, keywords, view._fields)):
-                        head = known.heads.get(layout.salt + level)
-                        if head is None:
-                            head = _head(view, node, layout, level)
+                        text = msg if not args and msg.__class__ is str else _messages.text_of(msg, args, pipeline)
+                        if shape & REBINDS:
+                            key = layout.salt + level + _BARE
+                            fields = {"event": text, **view._fields, **keywords}
+                        else:
+                            key = layout.salt + level
+                            fields = {"event": text, **keywords}
                         line = json_line = layout.line(
                             now,
-                            head,
+                            known.heads.get(key) or _head(view, node, layout, level, key),
                             layout.context(context) if context else b"",
-                            {
-                                "event": msg
-                                if not args and msg.__class__ is str
-                                else _messages.text_of(msg, args, pipeline),
-                                **keywords,
-                            },
+                            fields,
                             pipeline,
-                            shape,
+                            shape & HIDDEN,
                         )
                 if not line:
                     if event is None:
@@ -178,21 +180,21 @@ def _shape(view: View, keys: tuple[str, ...], known: Known, pipeline: _pipeline.
             shape |= HIDDEN
         pipeline.remember(keys, shape)
     if not view._fields.keys().isdisjoint(keys):
-        shape |= CLASHES
+        shape |= REBINDS if RESERVED.isdisjoint(view._fields) else CLASHES
     if len(known.shapes) > 64:
         known.shapes.clear()
     known.shapes[keys] = shape
     return shape
 
 
-def _head(view: View, node: logging.Logger, layout: Any, level: int) -> bytes:
-    bound = renamed(view._fields, RESERVED)
+def _head(view: View, node: logging.Logger, layout: Any, level: int, key: int) -> bytes:
+    bound = {} if key & _BARE else renamed(view._fields, RESERVED)
     component = str(bound.pop("field.component", view._component))
     head: bytes = layout.head(logging.getLevelName(level), component, node.name, bound)
     heads = view._known.heads
     if len(heads) > 64:  # of layouts that are no longer in use
         heads.clear()
-    heads[layout.salt + level] = head
+    heads[key] = head
     return head
 
 

@@ -145,7 +145,10 @@ class JsonLines:
         if second != known:
             stamp = datetime.fromtimestamp(second, UTC).strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.').encode()
             self._second = second, stamp
-        rendered = _dumped(fields)
+        try:
+            rendered = _json.dumps(fields, plain, _json.newline)
+        except Exception:  # noqa: BLE001 - what it is shows when it is tried again
+            rendered = _dumped(fields)
         if hidden or not _is_clean(fields, rendered, pipeline):
             rendered = _redacted(fields, pipeline)
         return b'%b%06dZ",%b%b%b' % (stamp, rest // 1000, head, context, rendered[1:])

@@ -97,7 +97,43 @@ def test_a_quote_in_a_component_does_not_break_the_literal(project) -> None:
         ("mod = object()\nmod.audit.info('x')\n", False),
         ("TEXT = 'the mod audit of app.mod.auditors'\n", False),
         ("# from app.mod import audit\n", False),
-        ("from app.mod import audit !\n", False),
+        # what this version of Python cannot read may run on another
+        ("from app.mod import audit !\n", True),
+        ("from lib.other import audit !\n", False),
+        ("from src.app.mod import audit\n", True),
+        # the name is put together, or asked for, at run time
+        ("import mock\nmock.patch.multiple('app.mod', audit=1)\n", True),
+        ("import mock\nMOD = 'app.mod'\nmock.patch(f'{MOD}.audit')\n", True),
+        ("import mock\nfrom x import MOD\nmock.patch(f'{MOD}.audit.info')\n", True),
+        ("import mock\nfrom x import MOD\nmock.patch(MOD + '.audit')\n", True),
+        ("import mock\nfrom x import MOD\nmock.patch('%s.audit' % MOD)\n", True),
+        ("import mock\nfrom x import MOD\nmock.patch('{}.audit'.format(MOD))\n", True),
+        ("import mock\nfrom x import MOD\nmock.patch('.'.join([MOD, 'audit']))\n", True),
+        ("import mock\nfor name in ('audit',):\n    mock.patch(f'app.mod.{name}')\n", True),
+        ("import mock\nfrom x import MOD\nmock.patch(f'{MOD}.other')\n", False),
+        ("import importlib\nimportlib.import_module('app.mod').audit\n", True),
+        ("import importlib\nmod = importlib.import_module('.mod', 'app')\nmod.audit\n", True),
+        ("import importlib\nmod = importlib.import_module(given)\nmod.audit\n", True),
+        ("import importlib\nmod = importlib.import_module('json')\nmod.audit\n", False),
+        ("mod = __import__('app.mod').mod\nmod.audit\n", True),
+        ("import sys\nsys.modules['app.mod'].audit\n", True),
+        ("import sys\nfor mod in sys.modules.values():\n    mod.audit\n", True),
+        ("import sys\nsys.modules[__name__].audit\n", False),
+        ("import pytest\nmod = pytest.importorskip('app.mod')\nmod.audit\n", True),
+        ("import pkgutil\npkgutil.resolve_name('app.mod:audit')\n", True),
+        ("import app.mod\nvars(app.mod)['audit']\n", True),
+        ("import app.mod\napp.mod.__dict__[given]\n", True),
+        ("import app.mod\ngetattr(app.mod, given)\n", True),
+        ("import app.mod\ngetattr(app.mod, 'audit')\n", True),
+        ("import app.mod\ngetattr(app.mod, 'other')\n", False),
+        ("import app.mod\nhelper(app.mod)\n", True),
+        ("import app.mod\nhelper(module=app.mod)\n", True),
+        ("from app import mod\nMODULES = [mod]\n", True),
+        ("from app import mod\n\n\ndef get():\n    return mod\n", True),
+        ("from app import mod\nimport importlib\nimportlib.reload(mod)\n", False),
+        ("from app import mod\nmod.run()\nalias = mod\nalias.run()\n", False),
+        ("from app import mod\nimport mock\nmock.patch.object(mod, 'run')\naudit = 1\n", False),
+        ("import logging\nlogging.getLogger('app.mod').audit\n", False),
     ],
 )
 def test_a_module_level_name_stays_where_another_file_refers_to_it(project, other: str, is_mentioned: bool) -> None:
@@ -109,6 +145,156 @@ def test_a_module_level_name_stays_where_another_file_refers_to_it(project, othe
     after = project.after().decode()
     assert ('audit = logger.bind(channel="audit")' in after) == is_mentioned
     assert ('logger.info("x", channel="audit")' in after) != is_mentioned
+
+
+AUDITED = (
+    'import structlog\n\nlogger = structlog.get_logger()\naudit = structlog.get_logger("audit")\naudit.info("x")\n'
+)
+KEPT = 'audit = logger.bind(channel="audit")'
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "is_mentioned"),
+    [
+        ("left/t.py", "from app.mod import audit\n", True),
+        ("ignored/t.py", "from app.mod import audit\n", True),
+        ("left/t.py", "import mock\nmock.patch('app.mod.audit')\n", True),
+        ("left/t.py", "from app.mod import logger\naudit = 1\n", False),
+        ("node_modules/t.py", "from app.mod import audit\n", False),
+        ("book.ipynb", '{"cells": [{"source": ["import app.mod\\n", "app.mod.audit.info(1)\\n"]}]}', True),
+        ("book.ipynb", '{"cells": [{"source": "from app.mod import x\\naudit(1)"}]}', True),
+        ("book.ipynb", '{"cells": [{"source": ["import app\\n"]}]}', False),
+        ("bin/run", "#!/usr/bin/env python3\nfrom app.mod import audit\n", True),
+        ("bin/run", "#!/bin/sh\nfrom app.mod import audit\n", False),
+        ("bin/run", "from app.mod import audit\n", False),
+        ("run.pyw", "from app.mod import audit\n", True),
+    ],
+)
+def test_files_that_are_not_analysed_count_as_readers(project, path: str, text: str, is_mentioned: bool) -> None:
+    project.write(
+        {"app/mod.py": AUDITED, path: text, ".gitignore": "ignored/\n"},
+        '[tool.logshift]\nextend-exclude = ["left"]\n',
+    )
+
+    assert (KEPT in project.after().decode()) == is_mentioned
+
+
+def test_an_import_stays_where_a_file_that_is_left_out_patches_it(project) -> None:
+    project.write(
+        {"app/mod.py": LEGACY, "tests/t.py": "from mock import patch\npatch('app.mod.logging')\n"},
+        '[tool.logshift]\nextend-exclude = ["tests"]\n',
+    )
+
+    assert project.after().startswith(b"import logging\n")
+
+
+def test_past_a_number_of_files_that_are_left_out_names_stay(project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logshift.readers._MOST_FILES", 2)
+    for count, is_kept in ((2, False), (3, True)):
+        project.write(
+            {"app/mod.py": AUDITED, **{f"left/{number}.py": "" for number in range(count)}},
+            '[tool.logshift]\nextend-exclude = ["left"]\n',
+        )
+        assert (KEPT in project.after().decode()) == is_kept
+
+
+def test_of_two_scripts_of_one_name_both_are_read(project) -> None:
+    project.write({"app/mod.py": AUDITED, "one/t.py": "from app.mod import audit\n", "two/t.py": ""})
+    assert KEPT in project.after().decode()
+    project.write({"one/t.py": "", "two/t.py": "from app.mod import audit\n"})
+    assert KEPT in project.after().decode()
+
+
+def test_a_library_that_travels_through_two_star_imports_stays(project) -> None:
+    project.write(
+        {"app/mod.py": LEGACY, "app/all.py": "from app.mod import *\n", "app/user.py": "from app.all import logging\n"}
+    )
+
+    assert b"import logging\n" in project.after()
+
+
+# -- new names -----------------------------------------------------------------------------------------------
+
+LOCAL = 'import structlog\n\n\ndef helper():\n    log = structlog.get_logger("h")\n    log.info("h")\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "others", "name"),
+    [
+        (LOCAL, {}, "logger"),
+        (
+            LOCAL,
+            {"app/other.py": "import logging\nlogger = logging.getLogger('b')\nfrom app.mod import *\n"},
+            "_logger",
+        ),
+        (LOCAL, {"app/other.py": "from .mod import *\n"}, "_logger"),
+        (LOCAL, {"app/other.py": "from app.model import *\n"}, "logger"),
+        (LOCAL, {"left/other.py": "from app.mod import *\n"}, "_logger"),
+        (LOCAL, {"app/other.py": "from app.mod import * !\n"}, "_logger"),
+        ('__all__ = ["helper"]\n' + LOCAL, {"app/other.py": "from app.mod import *\n"}, "logger"),
+        ("__all__ = list(globals())\n" + LOCAL, {"app/other.py": "from app.mod import *\n"}, "_logger"),
+        ("from app.x import *\n" + LOCAL, {"app/x.py": "logger = 1\n"}, "_logger"),
+        (LOCAL + "\n\ndef g():\n    return logger\n", {}, "_logger"),
+    ],
+)
+def test_a_new_logger_hides_no_other_modules_name(project, text: str, others: dict[str, str], name: str) -> None:
+    project.write({"app/mod.py": text, **others}, '[tool.logshift]\nextend-exclude = ["left"]\n')
+
+    assert f'\n{name} = UniversalFrameworkLogger("mod")\n' in project.after().decode()
+
+
+def test_a_new_logger_of_a_package_hides_no_module_in_it(project) -> None:
+    project.write({"app/__init__.py": LOCAL, "app/logger.py": "", "app/user.py": "from app import logger\n"})
+
+    assert b'\n_logger = UniversalFrameworkLogger("app")\n' in project.after("app/__init__.py")
+
+
+# -- comparisons across files --------------------------------------------------------------------------------
+
+NAMED = 'import logging\n\nlogger = logging.getLogger("m.x")\n\n\ndef get():\n    return logger\n'
+
+
+@pytest.mark.parametrize(
+    ("other", "is_kept"),
+    [
+        ("import logging\nimport app.mod as m\nassert m.logger is logging.getLogger('m.x')\n", True),
+        ("import logging\nimport app.mod as m\nassert m.logger == logging.getLogger('m.x')\n", True),
+        ("import logging\nimport app.mod as m\nassert m.logger in {logging.getLogger('m.x')}\n", True),
+        ("import logging\nimport app.mod as m\nassert id(m.logger) == id(logging.getLogger('m.x'))\n", True),
+        ("import logging\nfrom app.mod import logger\n\n\ndef t(self):\n    self.assertIs(logger, x)\n", True),
+        ("import logging\nfrom app import mod\n\n\ndef t(self):\n    self.assertEqual(mod.logger, x)\n", True),
+        ("import logging\nimport app.mod as m\nassert logging.getLogger('m.x.y').parent is m.logger\n", True),
+        ("import logging\nimport app.mod as m\nassert logging.root.manager.loggerDict['m.x'] is m.logger\n", True),
+        ("import logging\nimport app.mod as m\nassert logging.root.manager.loggerDict['m.x'] is m.get()\n", True),
+        ("import logging\nimport app.mod as m\nassert m.get() is logging.getLogger('m.x')\n", True),
+        ("import logging\nx = logging.getLogger('m.x')\n\n\ndef t(f):\n    f.assert_called_with(x)\n", True),
+        ("import logging\nimport app.mod as m\nassert type(m.logger) is logging.Logger\n", True),
+        ("import app.mod as m\nassert m.logger is not None\n", False),
+        ("import app.mod as m\nassert m.logger.name == 'm.x'\nassert m.logger.level == m.LEVEL\n", False),
+        ("import logging\nimport app.mod as m\nassert logging.getLogger('m.x').level == logging.INFO\n", False),
+        ("import logging\nimport app.mod as m\nassert m.get() is logging.getLogger('m.y')\n", False),
+    ],
+)
+def test_a_logger_that_another_file_compares_stays(project, other: str, is_kept: bool) -> None:
+    project.write({"app/mod.py": NAMED, "test_x.py": other})
+
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    assert [(str(kept.reason), kept.detail) for kept in outcome.kept] == (
+        [("compared-by-identity", "test_x.py")] if is_kept else []
+    )
+
+
+def test_a_logger_of_the_module_is_compared_under_the_modules_name(project) -> None:
+    project.write(
+        {"app/mod.py": LEGACY, "test_x.py": "import logging\nassert f() is logging.getLogger('app.mod')\n"},
+    )
+    assert project.after().decode() == LEGACY
+
+
+def test_a_class_attribute_that_another_file_compares_stays(project) -> None:
+    text = "import logging\n\n\nclass A:\n    log = logging.getLogger(__name__)\n"
+    project.write({"app/mod.py": text, "test_x.py": "from app.mod import A\nassert A.log is given\n"})
+    assert project.after().decode() == text
 
 
 def test_a_name_of_a_package_is_found_through_a_relative_import(project) -> None:
@@ -332,6 +518,24 @@ def test_a_logger_whose_factory_is_patched_moves_only_where_that_is_asked_for(
     assert not outcome.kept
 
 
+def test_a_logger_that_another_file_compares_is_not_made_unsafe_by_a_patch(project) -> None:
+    patching = (
+        "from mock import patch\nfrom app import mod\npatch('app.mod.logging.getLogger')\nassert mod.logger is x\n"
+    )
+    project.write({"app/mod.py": AT_IMPORT, "tests/t.py": patching})
+
+    (outcome,) = migrate(project.check("app/mod.py"), unsafe_fixes=True).outcomes
+    assert outcome.after is None
+    assert [(str(one.reason), one.detail) for one in outcome.kept] == [("compared-by-identity", "tests/t.py")]
+
+
+def test_a_factory_that_a_file_fetches_from_the_module_stays_there(project) -> None:
+    text = "from structlog import get_logger as make\n\nlogger = make()\nlogger.info('x')\n"
+    project.write({"app/mod.py": text, "tests/t.py": "import app.mod\napp.mod.make().info('x')\n"})
+
+    assert project.after().startswith(b"from structlog import get_logger as make\n")
+
+
 def test_what_a_person_has_to_look_at_is_not_made_unsafe_by_a_patch(project) -> None:
     text = "import logging\n\nlog = logging.getLogger(__name__)\nprint(log is None or log is logging)\n"
     project.write({"app/mod.py": text, "tests/t.py": "from mock import patch\npatch('app.mod.logging.getLogger')\n"})
@@ -394,3 +598,67 @@ def test_a_target_that_is_re_exported_is_the_target(project) -> None:
     after = project.after().decode()
     assert 'from app.log import Log\n\nlog = Log(\'x\')\nother = Log("mod", name="y")\n' in after
     assert "import House" not in after
+
+
+# -- import cycles ---------------------------------------------------------------------------------------------
+
+CYCLIC = """\
+import json
+import zlib
+
+{imports}
+
+
+def f():
+    log = structlog.get_logger("f")
+    log.info("x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "others", "is_cycle"),
+    [
+        ("import structlog\n\nfrom app import b", {"app/b.py": "from app import mod\nmod.f()\n"}, True),
+        ("import structlog\n\nimport app.b", {"app/b.py": "import app.c\n", "app/c.py": "from .mod import f\n"}, True),
+        ("import structlog\n\nfrom .b import x", {"app/b.py": "from . import mod\nx = mod.f()\n"}, True),
+        (
+            "import structlog\n\nfrom .b import x",
+            {"app/b.py": "x = 1\n\n\ndef g():\n    from app import mod\n"},
+            False,
+        ),
+        ("import structlog\n\nfrom app import b", {"app/b.py": "import app.c\n", "app/c.py": "mod = 1\n"}, False),
+        ("import structlog", {"app/b.py": "from app import mod\nmod.f()\n"}, False),
+    ],
+)
+def test_in_an_import_cycle_a_functions_logger_needs_nothing_bound_below_the_cycles_import(
+    project, imports: str, others: dict[str, str], is_cycle: bool
+) -> None:
+    project.write({"app/mod.py": CYCLIC.format(imports=imports), **others})
+
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    assert outcome.failed is None
+    after = project.after().decode()
+    assert ('log = UniversalFrameworkLogger("mod")\n    log.info("x", channel="f")' in after) == is_cycle
+    assert ('    logger.info("x", channel="f")' in after) != is_cycle
+
+
+def test_in_an_import_cycle_the_target_is_imported_above_the_cycles_import(project) -> None:
+    text = "from app import b\n\n\ndef f():\n    import structlog\n\n    structlog.get_logger().info('x')\n"
+    project.write(
+        {
+            "app/mod.py": text,
+            "app/b.py": "from app import mod\nmod.f()\n",
+            "universal_framework/__init__.py": "",
+        }
+    )
+
+    after = project.after().decode()
+    assert after.startswith(f"from {HOUSE} import UniversalFrameworkLogger\nfrom app import b\n")
+    assert "    UniversalFrameworkLogger(\"mod\").info('x')\n" in after
+
+
+def test_in_an_import_cycle_the_modules_own_loggers_still_become_one(project) -> None:
+    text = "import structlog\n\nfrom app import b\n\nlogger = structlog.get_logger()\naudit = structlog.get_logger('a')\naudit.info('x')\n"
+    project.write({"app/mod.py": text, "app/b.py": "from app import mod\n"})
+
+    assert "logger.info('x', channel=\"a\")" in project.after().decode()

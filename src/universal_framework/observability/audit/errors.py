@@ -22,3 +22,10 @@ class UnreadableError(AuditError):
 
 class RefusedError(AuditError):
     """What was asked for is not in this trail: a record that is not there, a proof of what never was."""
+
+
+def words(error: Exception) -> str:
+    """Say in one line what the system, or the trail, refused, and where."""
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+    return str(error)

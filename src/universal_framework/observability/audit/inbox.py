@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from universal_framework.observability.audit.errors import AuditError
+from universal_framework.observability.audit.errors import AuditError, words
 from universal_framework.observability.audit.settings import Loss, Settings
 
 _BATCH = 8192  # lines that the writer takes at once
 CLOSED = "the audit log is closed"
+NO_LINE = "a record that is not bytes"
+BYTES: tuple[type, ...] = (bytes, bytearray, memoryview)
 
 T = TypeVar("T")
 
@@ -29,10 +31,10 @@ class Ticket:
 
     def __init__(self, *, signs: bool = False) -> None:
         self.done = threading.Event()
-        self.error: OSError | None = None
+        self.error: Exception | None = None
         self.signs = signs
 
-    def settle(self, error: OSError | None) -> None:
+    def settle(self, error: Exception | None) -> None:
         """Let whoever waits go on."""
         self.error = error
         self.done.set()
@@ -103,6 +105,9 @@ class Inbox:
         Raises:
             AuditError: It could not be made so.
         """
+        if not isinstance(line, BYTES):
+            self.losses.refuse(NO_LINE)
+            raise AuditError(f"{type(line).__name__}: the audit trail takes bytes; encode the line")
         while True:
             with self._lock:
                 if self.closing:
@@ -117,7 +122,7 @@ class Inbox:
                 if group.error is None:
                     return
                 raise AuditError(
-                    f"the record is not durable: {group.error.strerror or group.error}; it is not in the audit trail: "
+                    f"the record is not durable: {words(group.error)}; it is not in the audit trail: "
                     "make room or repair the disk, and append it again"
                 ) from group.error
         self.losses.refuse(CLOSED)

@@ -188,11 +188,16 @@ class AuditLog:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Return True when every line appended before is on the disk; False after `timeout` seconds or an error."""
-        return self._inbox.wait(Ticket(), timeout)
+        return self._wait(Ticket(), timeout)
 
     def checkpoint(self, timeout: float | None = None) -> bool:
         """Return True when a signed checkpoint covers every line appended before; else False, as `flush`."""
-        return self._inbox.wait(Ticket(signs=True), timeout)
+        return self._wait(Ticket(signs=True), timeout)
+
+    def _wait(self, ticket: Ticket, timeout: float | None) -> bool:
+        if self._thread is None and not self._inbox.queue:  # a child that has recorded nothing
+            return not self._inbox.closing
+        return self._inbox.wait(ticket, timeout)
 
     def close(self, timeout: float | None = 30.0) -> None:
         """Write what is left, close the log with a last record and checkpoint, erase its key. Never raises.

@@ -114,6 +114,7 @@ def all_admissible(lines: Sequence[bytes]) -> bool:
         and b"\0" not in joined
         and _ALMOST not in set(map(_HEAD, lines))
         and max(map(len, lines)) <= MAX_BYTES
+        and set(map(type, lines)) == {bytes}
     )
 
 

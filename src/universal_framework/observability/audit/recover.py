@@ -23,7 +23,7 @@ from universal_framework.observability.audit.merkle import leaf_hashes
 from universal_framework.observability.audit.note import PublicKey, SignedCheckpoint, parse_public_key
 from universal_framework.observability.audit.records import Kind, Value
 from universal_framework.observability.audit.stored import Segment, StoredLog
-from universal_framework.observability.audit.tiles import TiledTree
+from universal_framework.observability.audit.tiles import TiledTree, level_length
 from universal_framework.observability.audit.trail import Resumed, Shape, Trail
 
 
@@ -129,11 +129,12 @@ def _signed_tree(
     if len(signed) < newest.size - last.first:
         first_missing = last.first + len(lines)
         raise MalformedError(f"records {first_missing} to {newest.size - 1} were signed and are missing")
-    with contextlib.suppress(MalformedError):
-        tree = TiledTree.restored(last.first, log.hashes)
-        tree.extend(leaf_hashes(signed))
-        if tree.root() == newest.checkpoint.root:
-            return tree, last.first
+    if _levels_reach(log, last.first):
+        with contextlib.suppress(MalformedError):
+            tree = TiledTree.restored(last.first, log.hashes)
+            tree.extend(leaf_hashes(signed))
+            if tree.root() == newest.checkpoint.root:
+                return tree, last.first
     tree = TiledTree.restored(segments[0].first, log.hashes)
     for segment in segments[:-1]:
         tree.extend(leaf_hashes(segment.read()[0]))
@@ -141,6 +142,15 @@ def _signed_tree(
     if tree.size != newest.size or tree.root() != newest.checkpoint.root:
         raise MalformedError(f"the first {newest.size} records are not those that were signed")
     return tree, segments[0].first
+
+
+def _levels_reach(log: StoredLog, size: int) -> bool:
+    level = 0
+    while length := level_length(level, size):
+        if not log.hashes(level, length - 1, 1):
+            return False
+        level += 1
+    return True
 
 
 class _Tail(NamedTuple):

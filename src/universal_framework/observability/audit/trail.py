@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from universal_framework.observability.audit import note, records, stored
 from universal_framework.observability.audit.disk import KEY_MODE, Disk
-from universal_framework.observability.audit.errors import AuditError, MalformedError
+from universal_framework.observability.audit.errors import AuditError, MalformedError, UnreadableError
 from universal_framework.observability.audit.keys import SigningKey
 from universal_framework.observability.audit.merkle import HASH_BYTES, leaf_hashes
 from universal_framework.observability.audit.records import Kind, Value
@@ -501,14 +501,17 @@ def _new_origin(prefix: str | None, now_ns: int) -> str:
 
 def _neighbours(root: str) -> list[Value]:
     """Return name, size and root of the newest closed logs here, so that none of them can vanish unnoticed."""
-    closed = []
-    for log in stored.logs_below(root):
+    closed: list[tuple[int, str, StoredLog]] = []
+    logs: list[StoredLog] = []
+    with contextlib.suppress(UnreadableError):
+        logs = stored.logs_below(root)
+    for log in logs:
         with contextlib.suppress(OSError):
             if not os.path.lexists(log.path(stored.SIGNING_KEY)):
                 closed.append((os.stat(log.path(stored.CHECKPOINT)).st_mtime_ns, log.name, log))
     found: list[Value] = []
     for _, _, log in sorted(closed)[-_NEIGHBOURS:]:
-        with contextlib.suppress(MalformedError, OSError):
+        with contextlib.suppress(MalformedError, UnreadableError):
             checkpoint = note.parse_checkpoint(log.bytes_of(stored.CHECKPOINT) or b"").checkpoint
             size, root_hash = checkpoint.size, checkpoint.root.hex()
             found.append({"origin": checkpoint.origin, "size": size, "root": root_hash})

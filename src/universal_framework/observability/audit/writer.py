@@ -1,6 +1,6 @@
 """The thread that writes: takes what the inbox holds, and does what is due.
 
-It is the only one to touch its `Trail`. An `OSError` never ends it: what could not be written stays (async) or is
+It alone touches its `Trail`. What a disk refuses never ends it: what could not be written stays (async) or is
 handed back to whoever waits (commit), and the next turn tries again, less and less often. Only closing ends it.
 """
 
@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 
 from universal_framework.observability.audit import records, stored
 from universal_framework.observability.audit.disk import Disk
-from universal_framework.observability.audit.errors import AuditError
-from universal_framework.observability.audit.inbox import Inbox, Ticket
+from universal_framework.observability.audit.errors import AuditError, words
+from universal_framework.observability.audit.inbox import BYTES, NO_LINE, Inbox, Ticket
 from universal_framework.observability.audit.prune import prune_closed, prune_live
 from universal_framework.observability.audit.records import Kind
 from universal_framework.observability.audit.settings import Durability, Settings
 from universal_framework.observability.audit.trail import Shape, Trail
 
+_REFUSALS = (OSError, AuditError)
 _LINGER_S = 0.005  # how long lines gather in async mode; a busy writer does not linger
 _BUSY_LINES = 2048
 _SYNC_BYTES = 4 << 20  # not more than this waits in memory to be synced
-_BYTES: tuple[type, ...] = (bytes, bytearray, memoryview)
 _RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _CLOSING_RETRY_S = 0.05
 _REPORT_S = 1.0
@@ -97,16 +97,16 @@ class Writer:
         group = self._inbox.take_group()
         if not group.lines:
             return False
-        error: OSError | None = None
+        error: Exception | None = None
         try:
             lines = self._admissible(group.lines)
             trail = self._current()
             trail.write(lines)
             trail.sync()
             self._worked()
-        except OSError as refusal:
+        except _REFUSALS as refusal:
             error = refusal
-            self.last_error = _words(refusal)
+            self.last_error = words(refusal)
             self._sign_again_at = time.monotonic() + 1.0
             self._drop()
             self._inbox.losses.add(len(group.lines), self.last_error)
@@ -133,7 +133,7 @@ class Writer:
                 self._sync_at = now
             if lines or self._failures:
                 self._worked()
-        except OSError as refusal:
+        except _REFUSALS as refusal:
             self._failed(refusal)
         return bool(lines)
 
@@ -195,21 +195,21 @@ class Writer:
         with contextlib.suppress(TypeError):
             if records.all_admissible(lines):
                 return list(lines)
-        good = [records.admissible(bytes(line)) for line in lines if isinstance(line, _BYTES)]
-        self._inbox.losses.add(len(lines) - len(good), "a record that is not bytes")
+        good = [records.admissible(bytes(line)) for line in lines if isinstance(line, BYTES)]
+        self._inbox.losses.add(len(lines) - len(good), NO_LINE)
         return good
 
     # -- what time brings ----------------------------------------------------------------------------------------
 
-    def _tend(self, tickets: Sequence[Ticket]) -> OSError | None:
+    def _tend(self, tickets: Sequence[Ticket]) -> Exception | None:
         """Beat, change keys, sign, prune, as each is due; return what went wrong."""
         try:
             if self.trail is not None:
                 self._beat(self.trail)
                 self._sign(self.trail, asked=any(ticket.signs for ticket in tickets))
                 self._care(self.trail)
-        except OSError as refusal:
-            self.last_error = _words(refusal)
+        except _REFUSALS as refusal:
+            self.last_error = words(refusal)
             self._sign_again_at = time.monotonic() + 1.0
             if self._commits:
                 self._drop()
@@ -270,13 +270,13 @@ class Writer:
         if self._inbox.failing:
             self._inbox.fail("")
 
-    def _failed(self, refusal: OSError) -> None:
-        self.last_error = _words(refusal)
+    def _failed(self, refusal: Exception) -> None:
+        self.last_error = words(refusal)
         self._retry_at = time.monotonic() + _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
         self._failures += 1
         self._inbox.fail(self.last_error)
 
-    def _refusal(self) -> OSError | None:
+    def _refusal(self) -> Exception | None:
         return OSError(0, self.last_error) if self._failures else None
 
     def _report(self, *, closing: bool) -> None:
@@ -320,7 +320,7 @@ class Writer:
                 trail.write(held)
             if self.trail is not None and (text := self.trail.seal()) is not None:
                 self._publish(text)
-        except OSError as refusal:
+        except _REFUSALS as refusal:
             self._failed(refusal)
             if not expired:
                 return False
@@ -342,8 +342,3 @@ class Writer:
         for ticket in (group, *(ticket for _, ticket in self._tickets), *inbox.take_tickets()):
             ticket.settle(OSError(0, reason))
         self._say_losses()
-
-
-def _words(error: OSError) -> str:
-    """Say what the system refused, and where."""
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)

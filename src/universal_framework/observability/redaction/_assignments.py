@@ -17,9 +17,9 @@ _NAMED = Lazy(
     r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|([ ])(?! |--|-[a-z](?: |$)))",
 )
 _QUOTE = Lazy(r"\\{0,4}(?:\"|')")
-_DOUBLE_QUOTED = Lazy(r'"((?:[^"\\\n]|\\.){0,4096}+)')
-_SINGLE_QUOTED = Lazy(r"'((?:[^'\\\n]|\\.){0,4096}+)")
-_BARE = Lazy(r"(?:[^\s,;&\"'<>]|[,;&](?![\s,;&\"'}\])]|$|[\w.-]{1,64}+[=:])){1,2048}+")
+_DOUBLE_QUOTED = Lazy(r'"((?>(?:[^"\\\n]|\\.){0,4096}))')
+_SINGLE_QUOTED = Lazy(r"'((?>(?:[^'\\\n]|\\.){0,4096}))")
+_BARE = Lazy(r"(?>(?:[^\s,;&\"'<>]|[,;&](?![\s,;&\"'}\])]|$|[\w.-]{1,64}+[=:])){1,2048})")
 _HEADER = Lazy(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
 _COOKIES = Lazy(r"[^\r\n\"'<>]{1,8192}+")
 _ENTITY_END = Lazy(r"[^<\r\n]{1,4096}+(?=</)")
@@ -64,6 +64,7 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
     """Yield the spans of values whose names `is_secret`."""
     position = looks = 0
     verdicts: dict[str, object] = {}
+    phrases: dict[str, bool] = {}
     for match in _NAMED.finditer(text):
         name, joint, space = match.groups()
         verdict = verdicts.get(name)
@@ -84,7 +85,7 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
         if looks >= _MOST_LOOKS:
             value = _PLAIN_VALUE.match(text, match.end())
             span = None if value is None else value.span()
-        elif verdict is _FIRST or _is_secret_phrase(text, start, name, is_secret):
+        elif verdict is _FIRST or _is_secret_phrase(text, start, name, is_secret, phrases):
             looks += 1
             span = _value(text, match.end(), name, joint or " ")
         else:
@@ -100,11 +101,17 @@ def _judged(name: str, is_secret: Callable[[str], bool]) -> object:
     return _SECOND if name.lower() in _SECOND_WORDS else _OTHER
 
 
-def _is_secret_phrase(text: str, start: int, name: str, is_secret: Callable[[str], bool]) -> bool:
-    """Say whether `name`, at `start` behind a space, is the end of a phrase such as ``API key``."""
-    head = text[max(0, start - 1 - _LONGEST_WORD) : start - 1]
-    before = head[len(head.rstrip(_LETTERS)) :]
-    return len(before) > 1 and is_secret(f"{before}_{name}")
+def _is_secret_phrase(
+    text: str, start: int, name: str, is_secret: Callable[[str], bool], phrases: dict[str, bool]
+) -> bool:
+    """Say whether `name`, at `start` behind a space, ends a phrase such as ``API key``; remember it in `phrases`."""
+    phrase = text[max(0, start - 1 - _LONGEST_WORD) : start + len(name)]
+    known = phrases.get(phrase)
+    if known is None:
+        head = phrase[: -1 - len(name)]
+        before = head[len(head.rstrip(_LETTERS)) :]
+        known = phrases[phrase] = len(before) > 1 and is_secret(f"{before}_{name}")
+    return known
 
 
 def _value(text: str, start: int, name: str, joint: str) -> tuple[int, int] | None:

@@ -48,7 +48,7 @@ _HEX_MARKS = "|".join(
 )
 #: Each begins with one plain character, which `re` looks for with ``memchr``; then what a token would go on with.
 #: ``[0-9a-f]-`` before it makes the dash one of a UUID.
-_DOT = Lazy(r"\.(?=[A-Za-z0-9_-]{10}|slack\.com/|atlasv1\.)")
+_DOT = Lazy(r"\.(?=[A-Za-z0-9_=.+/%-]{10}|slack\.com/|atlasv1\.)")
 _UNDERSCORE = Lazy(r"_(?=[A-Za-z0-9_=.+/%-]{10}|mmk|eyJ)")
 _DASH = Lazy(rf"-(?:(?<![0-9a-f]-)|{_HEX_MARKS})(?=[A-Za-z0-9_=.+/%-]{{10}}|us[0-9])")
 _CAPITAL_A = Lazy(r"A[A-Za-z0-9]{3}|A3-")

@@ -72,5 +72,5 @@ VERSION_BEFORE = Lazy(
 
 #: Two to seven groups and colons, perhaps an IPv4 tail (RFC 4291, 2.2); the parser has the last word.
 IPV6 = Lazy(
-    r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}+(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:]|\.[0-9])",
+    r"(?<![\w:.])(?>(?:[0-9A-Fa-f]{0,4}:){2,7})(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:]|\.[0-9])",
 )

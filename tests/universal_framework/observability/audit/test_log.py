@@ -94,15 +94,23 @@ def test_a_listener_that_raises_harms_nobody(open_log, judge, make_line):
 
 def test_lines_that_cannot_stand_in_a_trail_are_bent_and_what_is_no_line_is_counted(open_log, lines_of, judge):
     log = open_log()
-    for value in (b'{"a":\n1}\n', b'{"audit_trail":"key"}', b"x" * 70_000, bytearray(b"{}"), "text", None):
+    for value in (
+        b'{"a":\n1}\n',
+        b'{"audit_trail":"key"}',
+        b"x" * 70_000,
+        bytearray(b"{}"),
+        memoryview(b"[]"),
+        "text",
+        None,
+    ):
         log.append(value)
     log.close()
-    first, second, third, fourth = lines_of(log.directory)
+    first, second, third, *others = lines_of(log.directory)
     assert first == b'{"a": 1}'
     assert json.loads(second) == {"audit_trail": "key"}
     assert json.loads(third)["audit_truncated"] == 70_000
-    assert fourth == b"{}"
-    assert (log.stats().lost, log.stats().durable) == (2, 4)
+    assert others == [b"{}", b"[]"]
+    assert (log.stats().lost, log.stats().durable) == (2, 5)
     assert sum(loss.records for loss in log.heard.losses) == 2
     assert judge(os.path.dirname(log.directory)).intact
 
@@ -147,6 +155,8 @@ def test_after_closing_nothing_is_written_and_it_is_said(open_log, lines_of):
     assert log.heard.losses[0].reason == "the audit log is closed"
     assert not log.flush(1)
     committing = open_log(durability="commit")
+    with pytest.raises(AuditError, match="takes bytes"):
+        committing.append("text")
     committing.close()
     with pytest.raises(AuditError, match="closed"):
         committing.append(b"{}")

@@ -195,6 +195,13 @@ def test_hashes_that_a_power_cut_took_are_made_again(crashed, faults, judge):
     assert judge(log.directory).intact
 
 
+def test_hashes_that_somebody_cut_off_are_made_again_from_the_records(crashed, faults, judge):
+    log = crashed(700, 30)
+    os.truncate(log.path("tile", "0"), 100 * 32)
+    recovered(log, faults)
+    assert judge(log.directory).intact
+
+
 def test_a_whole_segment_behind_a_torn_one_is_moved_aside(crashed, faults, judge):
     log = crashed(20, 5)
     first = last_segment(log)
@@ -240,12 +247,12 @@ def test_stopped_at_any_operation_nothing_acknowledged_is_lost(
         texts.clear()
         trail = Trail.create(str(directory), SHAPE, disk, faults.Clock())
         trails.append(trail)
-        for start in range(0, 300, 60):
+        for start in range(0, 840, 60):
             lines = [make_line(i) for i in range(start, start + 60)]
             trail.write(lines)
             trail.sync()
             acknowledged.extend(lines)
-            if start in (60, 180):
+            if start in (60, 480):
                 trail.evolve_key()
             text = trail.checkpoint()
             texts.append(text)
@@ -255,7 +262,7 @@ def test_stopped_at_any_operation_nothing_acknowledged_is_lost(
     for number, disk in crash_points(directory, faults, life, faults.FaultyDisk, chance):
         if trails:
             trails.pop().abandon()
-        if not full and chance.random() < 0.6:
+        if not full and chance.random() < 0.75:
             continue
         directory.mkdir(exist_ok=True)
         if power:

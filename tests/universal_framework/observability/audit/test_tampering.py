@@ -45,7 +45,7 @@ def test_with_a_checkpoint_from_outside_nothing_is_left_that_cannot_be_excluded(
 
 @pytest.mark.campaign
 def test_every_flipped_bit_is_found_and_located(closed_log, judge, findings_of, full):
-    made = closed_log(300, evolve_at=(1,))
+    made = closed_log(60 if full else 300, every=25, evolve_at=(1,))
     chance = random.Random(3)
     for path in files_of(made.directory):
         data = path.read_bytes()

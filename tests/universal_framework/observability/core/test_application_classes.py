@@ -298,7 +298,7 @@ def test_a_method_that_was_replaced_before_the_module_was_loaded_is_called(tree)
 
     name = "universal_framework.observability"
     package = importlib.import_module(name)
-    kept = {full: module for full, module in sys.modules.items() if full.startswith(f"{name}.")}
+    kept = {full: module for full, module in sys.modules.items() if full.rpartition(".")[0] == name}
     logging.Logger.info = traced
     try:
         for full in kept:

@@ -7,10 +7,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from universal_framework.observability.redaction import Detector, Mode, Policy, Redactor, _patterns, _phones, _tokens
+from universal_framework.observability.redaction import (
+    Detector,
+    IpScope,
+    Mode,
+    Policy,
+    Redactor,
+    _names,
+    _patterns,
+    _phones,
+    _tokens,
+)
 from universal_framework.observability.redaction._lazy import Lazy
 
 REDACTOR = Redactor()
+EVERY_IP = Redactor(Policy(ip=IpScope.ALL))
 
 #: Every pattern, and one for every kind of token, as Hypothesis can draw texts from.
 PATTERNS = {
@@ -98,6 +109,12 @@ def test_names_inside_values_are_seen(value):
     assert REDACTOR.may_hold(rendered(value))
 
 
+@pytest.mark.parametrize("token", ["xoxe.000000=000000", "SG.0000=0000000000000.0000=0000000000000000"])
+def test_a_token_may_have_any_joint_near_its_dot(token):
+    assert REDACTOR.find(token)
+    assert REDACTOR.may_hold(rendered(token))
+
+
 def test_an_ordinary_line_passes():
     line = {
         "event": "order created",
@@ -125,3 +142,69 @@ def test_what_a_detector_requires_is_looked_for_as_json_spells_it():
 
 def test_modes_do_not_change_the_gate():
     assert Redactor(Policy(modes={"EMAIL_ADDRESS": Mode.DROP})).may_hold(rendered("a@b.example"))
+
+
+ALNUM = "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghijklmnopqrstuvwxyz"
+VERDICTS = (_names.PLAIN, _names.TELEPHONE, _names.IDENTIFIER)
+
+
+def holds_nothing(text):
+    return not any(EVERY_IP._finder.find(text, verdict) for verdict in VERDICTS)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_no_secret_of_any_pattern_is_taken_for_an_id(name, sized):
+    @settings(max_examples=sized(20, 500), deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.from_regex(PATTERNS[name], fullmatch=True))
+    def is_none(secret):
+        if REDACTOR.knows_id(secret):
+            assert holds_nothing(secret), secret
+
+    is_none()
+
+
+def test_no_canary_is_taken_for_an_id(rng, canary, sized):
+    for _ in range(sized(3_000, 100_000)):
+        _, secret, text = canary(rng)
+        assert not REDACTOR.knows_id(text), text
+        assert not REDACTOR.knows_id(secret) or holds_nothing(secret), secret
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["AKIA", "SK", "dapi", "pat", "AIza", "LTAI", "eyJ", "GB82", "gb82", "DE89", "ssn", "x12", "password", "4111", "555"]),
+            st.text(ALNUM, max_size=12),
+            st.text("0123456789", max_size=8),
+            st.text("0123456789abcdef", min_size=32, max_size=32),
+        ),
+        min_size=1,
+        max_size=5,
+    ).map("".join),
+)  # fmt: skip
+def test_letters_and_digits_that_are_taken_for_an_id_hold_nothing(text):
+    if REDACTOR.knows_id(text):
+        assert holds_nothing(text)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.uuids(), st.integers(0, 36))
+def test_uuids_that_are_taken_for_ids_hold_nothing(value, digits):
+    text = "".join("1" if place < digits and char in "abcdef" else char for place, char in enumerate(str(value)))
+    if REDACTOR.knows_id(text):
+        assert holds_nothing(text)
+
+
+def test_usual_ids_are_known_by_their_form(rng):
+    for _ in range(200):
+        hexadecimal = f"{rng.getrandbits(128):032x}"
+        assert REDACTOR.knows_id("01J9Z3K7Q8W5E6R7T8Y9ABCDEF")
+        assert not REDACTOR.knows_id(f"{hexadecimal[:20]}1234567{hexadecimal[20:]}")
+    assert REDACTOR.knows_id("550e8400-e29b-41d4-a716-446655440000")
+    assert not REDACTOR.knows_id("12345678-e29b-41d4-a716-446655440000")
+    assert not REDACTOR.knows_id("é" * 8)
+
+
+def test_custom_detectors_leave_no_id_unread():
+    assert not Redactor(Policy(detectors=(Detector("ANY", re.compile("J9"), requires=("J9",)),))).knows_id("01J9Z3")
