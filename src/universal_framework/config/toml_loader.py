@@ -36,8 +36,11 @@ class Document:
     issue: Issue | None = None
 
     def places(self) -> Mapping[Path, Places]:
-        """Return where everything stands; computed when something is to be reported."""
-        return locate(self.text) if self.issue is None else {}
+        """Return where everything stands; nothing, where values are nested so deeply that nobody meant it."""
+        try:
+            return locate(self.text) if self.issue is None else {}
+        except RecursionError:
+            return {}
 
 
 def load_toml(path: str) -> Document:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import sys
 import traceback
 import tracemalloc
 
@@ -39,12 +40,23 @@ def test_V2_a_variable_replaces_one_key_and_leaves_the_others(judge):
     ("data", "place"),
     [(b"[redis\n", "1:7"), (b"[redis]\nurl = \n", "2:7"), (b"a = 1\na = 2\n", "2:6"), (b"a = [1,\n", "2:1"),
      (b'a = "\xff"\n', "1:6"), (b"\xef\xbb\xbfa = 1\n", "1:1"), ("ü = 1".encode("utf-16"), "1:1"), (b"a = 1\x00", "1:6"),
-     (b"a = " + b"[" * 5000, ""), (b"a = " + b"9" * 5000, ""), (b"#" * 300_000, "")],
+     (b"a = " + b"9" * 5000, ""), (b"#" * 300_000, "")],
 )  # fmt: skip
 def test_V3_a_file_that_is_no_toml_is_an_issue_with_its_place(told, data, place):
     (row,) = told(data)
     assert row[0] == place
     assert row[2] == ("config.too_large" if len(data) > 200_000 else "config.syntax")
+
+
+def test_V3_nesting_of_any_depth_is_an_issue(told):
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)  # hypothesis raises it
+    try:
+        for depth in (*range(380, 480), 5000):
+            (row,) = told("a = " + "[" * depth + "]" * depth)
+            assert row[2] in ("config.syntax", "config.unknown_key")
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_V3_a_byte_order_mark_and_an_unreadable_file_are_told_as_such(judge, tmp_path):
