@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from universal_framework.workflow._breaker import BreakerSettings
 
@@ -111,7 +111,11 @@ class ErrorRecoveryConfig(AgentRecovery):
     @model_validator(mode="after")
     def _agents_are_right(self) -> Self:
         for name in self.agents:
-            self.agent(name)
+            try:
+                self.agent(name)
+            except ValidationError as error:
+                wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
+                raise ValueError(f"agents.{name}: {'; '.join(wrong)}") from None
         return self
 
     @classmethod

@@ -142,11 +142,10 @@ def values(result: object) -> Mapping[str, Any]:
     )
 
 
-def snapshot(state: object) -> dict[str, Any]:
-    """Return the values of `state`, containers copied once, to know later what was written into them."""
-    return {
-        key: copy.copy(value) if isinstance(value, list | dict | set) else value for key, value in values(state).items()
-    }
+def handed(state: S) -> S:
+    """Return `state` with lists, dicts and sets of its own: what is written into them stays out of a graph's channels."""
+    copies = {key: copy.copy(value) for key, value in values(state).items() if isinstance(value, list | dict | set)}
+    return with_updates(state, copies)
 
 
 def reducers(schema: object) -> Reducers:
@@ -163,7 +162,8 @@ def reducers(schema: object) -> Reducers:
 def changes(before: Mapping[str, Any], result: object, reduced: Reducers) -> dict[str, Any]:
     """Return what a graph is to be told: the keys of `result` that differ from `before`.
 
-    Of a channel with a reducer, only what was appended.
+    Of a channel with a reducer, only what was appended. A mapping is a whole state if it has all keys of the one that
+    came in; of a state of one key, an equal value is taken for an update.
 
     Raises:
         TypeError: A whole state came back whose reduced channel does not begin with what it was: what was added
@@ -172,13 +172,16 @@ def changes(before: Mapping[str, Any], result: object, reduced: Reducers) -> dic
     if result is None:
         return {}
     given = values(result)
-    whole = not isinstance(result, Mapping) or before.keys() <= given.keys()
+    mapping = isinstance(result, Mapping)
+    whole = not mapping or before.keys() <= given.keys()
+    if mapping and len(before) == 1 and given == before:
+        whole = False
     told: dict[str, Any] = {}
     for key, value in given.items():
         if key not in before or not whole:
             told[key] = value
         elif key in reduced:
-            told.update(_added(before[key], value, key, reduced[key], strict=not isinstance(result, Mapping)))
+            told.update(_added(before[key], value, key, reduced[key], strict=not mapping))
         elif value is not before[key] and value != before[key]:
             told[key] = value
     return told

@@ -400,11 +400,11 @@ class ProductionErrorRecovery:
         reduced = _states.reducers(schema or _annotated_state(agent))
 
         async def guarded(state: Any, **arguments: Any) -> Any:
-            before = _states.snapshot(state)
-            given, entry, error = await self._recovered(name, agent, state, timeout, arguments)
+            before, own = _states.values(state), _states.handed(state)
+            given, entry, error = await self._recovered(name, agent, own, timeout, arguments)
             if entry is None or _states.is_command(given):
                 return given
-            changed = _states.changes(before, given, reduced)
+            changed = {} if given is own and before == _states.values(own) else _states.changes(before, given, reduced)
             if keep_books:
                 changed.update(_graph_books(before, changed, reduced, self._guarded(name).name, entry, error))
             return {key: value for key, value in changed.items() if _states.accepts(state, key)}
