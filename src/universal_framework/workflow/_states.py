@@ -143,7 +143,7 @@ def values(result: object) -> Mapping[str, Any]:
 
 
 def handed(state: S) -> S:
-    """Return `state` with lists, dicts and sets of its own: what is written into them stays out of a graph's channels."""
+    """Return `state` with lists, dicts and sets of its own, so that nothing is written into a graph's channels."""
     copies = {key: copy.copy(value) for key, value in values(state).items() if isinstance(value, list | dict | set)}
     return with_updates(state, copies)
 
