@@ -222,13 +222,13 @@ class ProductionMonitor:
             logger.exception("metric_not_recorded")
 
     def _started(self, session_id: str, user_id: str) -> None:
-        self.aggregate.series("workflow.started").add()
+        self.aggregate.series("workflow.started").inc()
         self._in_flight.add()
         logger.log_session_event(session_id, "workflow_started", user_id=_hashed(user_id))
 
     def _completed(self, session_id: str, duration: float, outcome: str) -> None:
         tags = (("outcome", outcome if outcome in _OUTCOMES else "other"),)
-        self.aggregate.series("workflow.completed", tags).add()
+        self.aggregate.series("workflow.completed", tags).inc()
         self.aggregate.series("workflow.duration", tags, "histogram").observe(duration)
         self._in_flight.add(-1)
         logger.log_session_event(session_id, "workflow_completed", seconds=duration, outcome=tags[0][1])
@@ -243,7 +243,7 @@ class ProductionMonitor:
             pair = count, self.aggregate.series("agent.duration", (("agent", agent),), "histogram")
             if len(self._agents) < self.settings.max_series:
                 self._agents[key] = pair
-        pair[0].add()
+        pair[0].inc()
         if outcome in {"success", "failure", "timeout"}:
             pair[1].observe(seconds)
             self._watch(agent, pair[1], failed=outcome != "success")
@@ -254,11 +254,11 @@ class ProductionMonitor:
 
     def _changed(self, transition: _Transition) -> None:
         tags = (("agent", transition.agent), ("from", str(transition.before)), ("to", str(transition.after)))
-        self.aggregate.series("circuit.transitions", tags).add()
+        self.aggregate.series("circuit.transitions", tags).inc()
 
     def _fallen_back(self, fallback: _Fallback) -> None:
         tags = (("agent", fallback.agent), ("answered", str(fallback.answered).lower()))
-        self.aggregate.series("agent.fallbacks", tags).add()
+        self.aggregate.series("agent.fallbacks", tags).inc()
 
     # -- alerts -----------------------------------------------------------------------------------------------------
 

@@ -282,14 +282,16 @@ def test_M9_nothing_is_lost_between_threads(monitor, kept):
 def test_M9_a_forked_child_begins_at_nothing_and_can_deliver():
     aggregate = Aggregate()
     series = aggregate.series("x")
-    series.add(5)
+    series.add(3)
+    series.inc()
+    series.inc()
     with aggregate.lock:  # as if another thread held it at that moment
         child = os.fork()
         if child == 0:
-            series.add()
-            os._exit(0 if series.value == 1 and aggregate.take()[0][0].value == 1 else 1)
+            series.inc()
+            os._exit(0 if aggregate.take()[0][0].value == 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert series.value == 5
+    assert aggregate.take()[0][0].value == 5
 
 
 def test_M10_recording_is_switched_while_it_runs(monitor, kept):
