@@ -102,6 +102,21 @@ def test_R9_a_cancelled_agent_is_cancelled_and_counts_as_that(recovery):
     assert balanced(metrics)
 
 
+def test_R9_a_cancelled_probe_gives_its_place_back(recovery, clock):
+    recovery.get_circuit_breaker("a").force(BreakerState.OPEN)
+    clock.move(60)
+
+    async def scene():
+        probe = asyncio.create_task(recovery.call("a", forever, STATE))
+        await asyncio.sleep(0)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        return await recovery.call("a", good, STATE)
+
+    assert run(scene()) == {"answer": "real"}
+    assert recovery.get_circuit_breaker("a").state is BreakerState.CLOSED
+
+
 def test_R10_an_agents_own_timeout_error_is_not_ours(recovery):
     async def own(state):
         raise TimeoutError("upstream")
