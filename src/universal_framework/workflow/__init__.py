@@ -1,0 +1,1 @@
+"""Workflows: agents under recovery, and the simulations that stand in for them."""
