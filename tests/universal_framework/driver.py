@@ -50,7 +50,7 @@ def drive(client: TestClient) -> int:
 def report_everywhere() -> None:
     """What a careless developer of the application would write."""
     logger = UniversalFrameworkLogger("careless", name="universal_framework.careless")
-    plain = logging.getLogger("somebody.elses.library")
+    plain = logging.getLogger("somebody.elses.package")
     for canary in CANARIES:
         logger.info(f"message {canary}")  # noqa: G004 - careless on purpose
         logger.warning("argument %s and %r", canary, {"inner": [canary]})
