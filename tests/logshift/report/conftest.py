@@ -4,48 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from logshift.__main__ import main
 from logshift.config.find import settings_for
 from logshift.engine import analyse
 
 ROOT = Path(__file__).parents[3]
-
-
-class Told(NamedTuple):
-    """What a command has said, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-@pytest.fixture(autouse=True)
-def environment(tmp_path_factory, monkeypatch):
-    """Take away what a person's environment may say."""
-    monkeypatch.setenv("LOGSHIFT_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
-    for name in ("NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Write files into the working directory, an empty project, and return it."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(files):
-        for name, content in {"pyproject.toml": "", **files}.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return tmp_path
-
-    return write
 
 
 @pytest.fixture
@@ -62,21 +28,6 @@ def legacy(tmp_path, monkeypatch):
 def analysis():
     """Analyse the working directory."""
     return lambda *paths: analyse(paths or (".",), settings_for(paths))
-
-
-@pytest.fixture
-def logshift(capfd):
-    """Run a command in this process."""
-    deep = sys.getrecursionlimit()
-    capfd.readouterr()
-
-    def run(*arguments):
-        status = main([str(argument) for argument in arguments])
-        sys.stdout.flush()
-        return Told(status, *capfd.readouterr())
-
-    yield run
-    sys.setrecursionlimit(deep)
 
 
 KNOWN = {"$schema", "$defs", "$ref", "title", "description", "default", "type", "properties", "required", "items", "enum", "const",
