@@ -37,16 +37,6 @@ def unreadable(path: str, data: bytes) -> Unanalysed | None:
     )
 
 
-def scan(path: str, module: str, data: bytes, names: Names) -> FileFacts | Unanalysed | None:
-    """Return the facts of one file, None if it cannot hold any, or why it could not be read.
-
-    `module` is the file's dotted name, ending in ``.__init__`` for a package.
-    """
-    if not may_hold_loggers(data, names):
-        return None
-    return read(path, module, data, names)
-
-
 def requires(path: str, module: str, data: bytes) -> frozenset[str]:
     """Return the modules that are imported when a file is; none for one that cannot be read."""
     from logshift.scan import parse
@@ -58,7 +48,10 @@ def requires(path: str, module: str, data: bytes) -> frozenset[str]:
 
 
 def read(path: str, module: str, data: bytes, names: Names) -> FileFacts | Unanalysed:
-    """Return the facts of one file, whether or not it can hold loggers, or why it could not be read."""
+    """Return the facts of one file, whether or not it can hold loggers, or why it could not be read.
+
+    `module` is the file's dotted name, ending in ``.__init__`` for a package.
+    """
     from logshift.scan import parse
 
     if (why := unreadable(path, data)) is not None:

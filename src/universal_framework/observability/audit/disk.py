@@ -105,11 +105,6 @@ class Disk:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
-    def remove_directory(self, path: str) -> None:
-        """Remove a directory, if it is there and empty."""
-        with contextlib.suppress(OSError):
-            os.rmdir(path)
-
     def erase(self, path: str) -> None:
         """Overwrite a file with zeros, then remove it.
 
