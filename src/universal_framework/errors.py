@@ -1,0 +1,97 @@
+"""Errors of the service, each with the code and the HTTP status under which it leaves it."""
+
+from __future__ import annotations
+
+
+class UniversalFrameworkError(Exception):
+    """Base of all errors that the service raises on purpose.
+
+    ``str(error)`` is for developers; ``public_detail`` is for clients and never holds
+    addresses, paths or user text.
+    """
+
+    code = "internal_error"
+    status = 500
+    public_detail = "The request could not be completed."
+
+
+class InvalidInputError(UniversalFrameworkError):
+    """A request that is well formed but not acceptable."""
+
+    code = "invalid_input"
+    status = 422
+    public_detail = "The message cannot be processed."
+
+
+class SafeModeViolation(UniversalFrameworkError):
+    """Content or an operation that safe mode does not allow."""
+
+    code = "safe_mode_violation"
+    status = 403
+    public_detail = "The request is not allowed in safe mode."
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"blocked by safe mode rule {rule!r}")
+        self.rule = rule
+
+
+class SessionNotFound(UniversalFrameworkError):
+    """An unknown or expired session."""
+
+    code = "session_not_found"
+    status = 404
+    public_detail = "There is no such session."
+
+
+class JobNotFound(UniversalFrameworkError):
+    """An unknown background job."""
+
+    code = "job_not_found"
+    status = 404
+    public_detail = "There is no such job."
+
+
+class SessionStoreError(UniversalFrameworkError):
+    """The session storage did not answer, or holds something unreadable."""
+
+    code = "session_store_unavailable"
+    status = 503
+    public_detail = "Conversations cannot be stored at the moment. Please try again later."
+
+
+class LLMError(UniversalFrameworkError):
+    """The language model did not give a usable answer."""
+
+    code = "llm_unavailable"
+    status = 502
+    public_detail = "The language model did not answer. Please try again later."
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class PhaseError(UniversalFrameworkError):
+    """A step was asked for in a phase that does not have it."""
+
+    code = "wrong_phase"
+    status = 409
+    public_detail = "This step is not available in the current phase."
+
+
+class StateAccessError(UniversalFrameworkError):
+    """A state value that is neither a state object nor convertible to one."""
+
+    code = "invalid_state"
+
+
+class ConfigurationError(UniversalFrameworkError):
+    """A setting that is missing, malformed or contradicts another."""
+
+    code = "configuration_error"
+
+
+class WorkflowExecutionError(UniversalFrameworkError):
+    """An unexpected failure inside the workflow."""
+
+    code = "workflow_failed"
