@@ -23,7 +23,7 @@ class InvalidInputError(UniversalFrameworkError):
     public_detail = "The message cannot be processed."
 
 
-class SafeModeViolation(UniversalFrameworkError):
+class SafeModeViolationError(UniversalFrameworkError):
     """Content or an operation that safe mode does not allow."""
 
     code = "safe_mode_violation"
@@ -35,7 +35,7 @@ class SafeModeViolation(UniversalFrameworkError):
         self.rule = rule
 
 
-class SessionNotFound(UniversalFrameworkError):
+class SessionNotFoundError(UniversalFrameworkError):
     """An unknown or expired session."""
 
     code = "session_not_found"
@@ -43,12 +43,28 @@ class SessionNotFound(UniversalFrameworkError):
     public_detail = "There is no such session."
 
 
-class JobNotFound(UniversalFrameworkError):
+class JobNotFoundError(UniversalFrameworkError):
     """An unknown background job."""
 
     code = "job_not_found"
     status = 404
     public_detail = "There is no such job."
+
+
+class SessionConflictError(UniversalFrameworkError):
+    """A session that somebody else has changed meanwhile, or an id that is taken."""
+
+    code = "session_conflict"
+    status = 409
+    public_detail = "The session was changed by another request. Please load it and try again."
+
+
+class SessionTooLargeError(UniversalFrameworkError):
+    """A session that takes more room than the storage allows."""
+
+    code = "session_too_large"
+    status = 413
+    public_detail = "The session is too large. Please begin a new one."
 
 
 class SessionStoreError(UniversalFrameworkError):

@@ -7,9 +7,7 @@ from universal_framework.contracts.state import Requirements, Strategy
 
 def present_strategy(strategy: Strategy) -> str:
     """Return the strategy as a reply, with the question whether it fits."""
-    outline = "\n".join(
-        f"{number}. {item}" for number, item in enumerate(strategy.outline, start=1)
-    )
+    outline = "\n".join(f"{number}. {item}" for number, item in enumerate(strategy.outline, start=1))
     return (
         f"Here is my plan (version {strategy.revision}).\n"
         f"{strategy.summary}\nSubject line: {strategy.subject_line}\n{outline}\n"

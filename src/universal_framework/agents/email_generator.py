@@ -40,9 +40,7 @@ class EmailGenerator:
     def __init__(self, llm: LLMProvider) -> None:
         self._llm = llm
 
-    async def generate(
-        self, requirements: Requirements, strategy: Strategy, feedback: str | None = None
-    ) -> EmailDraft:
+    async def generate(self, requirements: Requirements, strategy: Strategy, feedback: str | None = None) -> EmailDraft:
         """Return the finished e-mail.
 
         Raises:

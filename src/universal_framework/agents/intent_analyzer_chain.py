@@ -43,9 +43,7 @@ class IntentAnalyzerChain:
             raise
         finally:
             duration_ms = round((time.perf_counter() - started) * 1000, 2)
-            logger.log_agent_execution(
-                "intent_analyzer", duration_ms=duration_ms, success=success, phase=phase.value
-            )
+            logger.log_agent_execution("intent_analyzer", duration_ms=duration_ms, success=success, phase=phase.value)
         if result.source != "rules":
             logger.log_performance_metric("intent_analysis", duration_ms, source=result.source)
         return result
@@ -68,8 +66,7 @@ class IntentAnalyzerChain:
         corrected: Intent | None = None
         match model.phase:
             case WorkflowPhase.REQUIREMENTS if (
-                model.requirements.complete
-                or collect(model.requirements, text) != model.requirements
+                model.requirements.complete or collect(model.requirements, text) != model.requirements
             ):
                 corrected = Intent.PROVIDE_DETAILS
             case WorkflowPhase.STRATEGY | WorkflowPhase.CONFIRMATION | WorkflowPhase.EMAIL:

@@ -33,10 +33,7 @@ class Pattern:
 
 
 def _patterns(intent: Intent, **weighted: float) -> list[Pattern]:
-    return [
-        Pattern(intent, weight, re.compile(_EXPRESSIONS[key], re.IGNORECASE))
-        for key, weight in weighted.items()
-    ]
+    return [Pattern(intent, weight, re.compile(_EXPRESSIONS[key], re.IGNORECASE)) for key, weight in weighted.items()]
 
 
 _EXPRESSIONS = {
@@ -137,9 +134,7 @@ class IntentClassifier:
             )
             return IntentResult(intent=best, confidence=scores[best], source="rules")
 
-        logger.info(
-            "intent_rules_undecided", candidates=len(scores), phase=phase.value
-        )
+        logger.info("intent_rules_undecided", candidates=len(scores), phase=phase.value)
         if self._llm is not None:
             try:
                 intent = await self._ask_model(self._llm, cleaned, phase)
@@ -183,14 +178,10 @@ class IntentClassifier:
     @staticmethod
     def _from_phase(phase: WorkflowPhase) -> IntentResult:
         intent = LIKELY_IN_PHASE[phase]
-        logger.warning(
-            f"No evidence, assuming {intent.value} in phase {phase.value}"
-        )
+        logger.warning(f"No evidence, assuming {intent.value} in phase {phase.value}")
         return IntentResult(intent=intent, confidence=FALLBACK_CONFIDENCE, source="phase")
 
-    async def classify_many(
-        self, texts: Iterable[str], phase: WorkflowPhase
-    ) -> list[IntentResult | None]:
+    async def classify_many(self, texts: Iterable[str], phase: WorkflowPhase) -> list[IntentResult | None]:
         """Return one result per message; None for a message without text."""
         results: list[IntentResult | None] = []
         for text in texts:

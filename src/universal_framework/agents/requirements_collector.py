@@ -20,17 +20,13 @@ _LABELS = {
     "points": "key_points",
     "content": "key_points",
 }
-_LABELLED = re.compile(
-    rf"\b(?P<label>{'|'.join(sorted(_LABELS, key=len, reverse=True))})\s*:\s*", re.IGNORECASE
-)
+_LABELLED = re.compile(rf"\b(?P<label>{'|'.join(sorted(_LABELS, key=len, reverse=True))})\s*:\s*", re.IGNORECASE)
 _TOPIC = re.compile(
     r"\b(?:about|announcing|regarding|concerning)\s+(?P<topic>[^.!?\n]+?)"
     r"(?=\s+(?:to|for)\s+(?:all|the|our|my)\b|[.!?\n]|$)",
     re.IGNORECASE,
 )
-_AUDIENCE = re.compile(
-    r"\b(?:to|for)\s+(?P<audience>(?:all|the|our|my)\s+[^.,;!?\n]+)", re.IGNORECASE
-)
+_AUDIENCE = re.compile(r"\b(?:to|for)\s+(?P<audience>(?:all|the|our|my)\s+[^.,;!?\n]+)", re.IGNORECASE)
 
 
 def _labelled_fields(text: str) -> dict[str, str]:

@@ -50,7 +50,7 @@ def build_services(settings: Settings) -> Services:
 
     Raises:
         ConfigurationError: the settings are incomplete.
-        SafeModeViolation: the settings ask for what safe mode forbids.
+        SafeModeViolationError: the settings ask for what safe mode forbids.
     """
     guard = SafeModeGuard(settings.safe_mode)
     if settings.llm.provider == "http":
@@ -77,9 +77,7 @@ def build_services(settings: Settings) -> Services:
         history=ConversationHistoryManager(
             limit=settings.app.history_limit, max_message_chars=settings.app.max_message_chars
         ),
-        telemetry=OTLPRouter(
-            HTTPExporter(endpoint) if endpoint else None, batch_size=settings.telemetry.batch_size
-        ),
+        telemetry=OTLPRouter(HTTPExporter(endpoint) if endpoint else None, batch_size=settings.telemetry.batch_size),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from universal_framework.contracts.api import ErrorBody, ExecuteResponse, JobView
-from universal_framework.errors import JobNotFound
+from universal_framework.errors import JobNotFoundError
 
 
 class JobStatus(StrEnum):
@@ -31,9 +31,7 @@ class Job:
 
     def view(self) -> JobView:
         """Return the job as a client sees it."""
-        return JobView(
-            job_id=self.job_id, status=self.status.value, response=self.response, error=self.error
-        )
+        return JobView(job_id=self.job_id, status=self.status.value, response=self.response, error=self.error)
 
 
 class JobRegistry:
@@ -55,9 +53,9 @@ class JobRegistry:
         """Return a job.
 
         Raises:
-            JobNotFound: it never existed or is forgotten.
+            JobNotFoundError: it never existed or is forgotten.
         """
         try:
             return self._jobs[job_id]
         except KeyError:
-            raise JobNotFound(f"no job {job_id!r}") from None
+            raise JobNotFoundError(f"no job {job_id!r}") from None

@@ -22,7 +22,7 @@ from universal_framework.contracts.api import (
     SessionView,
     StrategyView,
 )
-from universal_framework.contracts.state import Role, WorkflowPhase, WorkflowState
+from universal_framework.contracts.state import Role, WorkflowPhase, UniversalWorkflowState
 from universal_framework.errors import UniversalFrameworkError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.state_access import StateLike, as_model, get_messages
@@ -54,7 +54,7 @@ def timed(func: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def strategy_view(state: WorkflowState) -> StrategyView | None:
+def strategy_view(state: UniversalWorkflowState) -> StrategyView | None:
     """Return the strategy as clients see it."""
     if (strategy := state.strategy) is None:
         return None
@@ -67,7 +67,7 @@ def strategy_view(state: WorkflowState) -> StrategyView | None:
     )
 
 
-def email_view(state: WorkflowState) -> EmailView | None:
+def email_view(state: UniversalWorkflowState) -> EmailView | None:
     """Return the e-mail as clients see it.
 
     Raises:
@@ -84,9 +84,7 @@ def clip(text: str, limit: int = MAX_REPLY_CHARS) -> str:
     """Return ``text``, cut at a word border when it is longer than ``limit``."""
     if len(text) <= limit:
         return text
-    logger.warning(
-        "reply of %d characters cut to %d", len(text), limit, extra={"reply_chars": len(text)}
-    )
+    logger.warning("reply of %d characters cut to %d", len(text), limit, extra={"reply_chars": len(text)})
     return text[:limit].rsplit(" ", 1)[0] + " …"
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from universal_framework.config.settings import SafeModeSettings
 from universal_framework.contracts.state import EmailDraft
-from universal_framework.errors import SafeModeViolation
+from universal_framework.errors import SafeModeViolationError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.session_logging import shorten_session_id
 
@@ -57,14 +57,9 @@ class SafeModeGuard:
         self.logger = UniversalFrameworkLogger("safe_mode")
         self._settings = settings
         self._enabled = settings.enabled
-        self._terms = [
-            (term, re.compile(rf"\b{re.escape(term)}\b", re.IGNORECASE))
-            for term in settings.blocked_terms
-        ]
+        self._terms = [(term, re.compile(rf"\b{re.escape(term)}\b", re.IGNORECASE)) for term in settings.blocked_terms]
         self.decisions: Counter[str] = Counter()
-        self.logger.info(
-            "safe_mode_ready", enabled=settings.enabled, blocked_terms=len(self._terms)
-        )
+        self.logger.info("safe_mode_ready", enabled=settings.enabled, blocked_terms=len(self._terms))
 
     @property
     def enabled(self) -> bool:
@@ -85,7 +80,7 @@ class SafeModeGuard:
         """Let a user's message pass, or raise.
 
         Raises:
-            SafeModeViolation: it breaks a rule and safe mode is on.
+            SafeModeViolationError: it breaks a rule and safe mode is on.
         """
         self._check(text, session_id=session_id, subject="message")
 
@@ -98,7 +93,7 @@ class SafeModeGuard:
             case rule if self._enabled:
                 self.decisions["blocked"] += 1
                 log.warning("safe_mode_blocked", rule=rule.value, chars=len(text))
-                raise SafeModeViolation(rule.value)
+                raise SafeModeViolationError(rule.value)
             case rule:
                 self.decisions["reported"] += 1
                 log.warning(f"Safe mode is off: {rule.value} passed", rule=rule.value)
@@ -107,11 +102,11 @@ class SafeModeGuard:
         """Return the e-mail when it may be shown.
 
         Raises:
-            SafeModeViolation: its subject or body breaks a rule and safe mode is on.
+            SafeModeViolationError: its subject or body breaks a rule and safe mode is on.
         """
         try:
             self._check(f"{draft.subject}\n{draft.body}", session_id=session_id, subject="email")
-        except SafeModeViolation as exc:
+        except SafeModeViolationError as exc:
             self.logger.error("safe_mode_email_withheld", rule=exc.rule, exc_info=exc)
             raise
         self.logger.info("safe_mode_email_released", words=draft.word_count)
@@ -132,10 +127,10 @@ class SafeModeGuard:
         """Return when an operation may run.
 
         Raises:
-            SafeModeViolation: it may not.
+            SafeModeViolationError: it may not.
         """
         if not self.allows(operation):
-            raise SafeModeViolation(f"{Rule.OPERATION.value}:{operation.value}")
+            raise SafeModeViolationError(f"{Rule.OPERATION.value}:{operation.value}")
 
     @contextmanager
     def suspended(self, reason: str) -> Iterator[None]:

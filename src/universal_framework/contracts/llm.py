@@ -47,6 +47,14 @@ class LLMProvider(Protocol):
         """Return the model's answer; raise ``LLMError`` when there is none."""
         ...
 
+    async def check(self) -> None:
+        """Return when the model can be reached and the credentials are right, without paying for an answer.
+
+        Raises:
+            LLMError: It cannot; ``str(error)`` is a code such as ``llm.auth``.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Release the provider's connections."""
         ...

@@ -127,10 +127,12 @@ class ErrorInfo(BaseModel):
     occurred_at: datetime = Field(default_factory=utc_now)
 
 
-class WorkflowState(BaseModel):
+class UniversalWorkflowState(BaseModel):
     """Everything that is known about one conversation."""
 
     session_id: str
+    user_id: str | None = None
+    version: int = Field(default=0, ge=0)
     phase: WorkflowPhase = WorkflowPhase.REQUIREMENTS
     turn: int = 0
     messages: list[Message] = Field(default_factory=list)
@@ -140,12 +142,14 @@ class WorkflowState(BaseModel):
     email: EmailDraft | None = None
     last_intent: IntentResult | None = None
     errors: list[ErrorInfo] = Field(default_factory=list)
-    context: dict[str, Any] = Field(default_factory=dict)
+    context_data: dict[str, Any] = Field(default_factory=dict)
+    error_recovery_state: dict[str, Any] = Field(default_factory=dict)
+    recovery_attempts: dict[str, int] = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=utc_now)
     updated_at: datetime = Field(default_factory=utc_now)
 
     @classmethod
-    def new(cls, session_id: str | None = None) -> WorkflowState:
+    def new(cls, session_id: str | None = None) -> UniversalWorkflowState:
         """Return the state of a conversation that has not begun."""
         return cls(session_id=session_id or uuid.uuid4().hex)
 

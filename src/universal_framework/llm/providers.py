@@ -73,9 +73,7 @@ class SimulationProvider:
         if len(words := text.split(" ")) > request.max_words:
             logger.warning("llm_answer_cut", words=len(words), max_words=request.max_words)
             text = " ".join(words[: request.max_words])
-        return LLMResponse(
-            text=text, provider=self.label, model=self._model, words=len(text.split())
-        )
+        return LLMResponse(text=text, provider=self.label, model=self._model, words=len(text.split()))
 
     @staticmethod
     def _intent(message: str) -> str:
@@ -150,16 +148,12 @@ class HTTPProvider:
             text = self._text_of(reply.json())
         except httpx.HTTPStatusError as exc:
             status = exc.response.status_code
-            raise LLMError(
-                f"model answered {status}", retryable=status in RETRYABLE_STATUS
-            ) from exc
+            raise LLMError(f"model answered {status}", retryable=status in RETRYABLE_STATUS) from exc
         except httpx.HTTPError as exc:
             raise LLMError(f"model not reached: {exc}", retryable=True) from exc
         except ValueError as exc:
             raise LLMError("model did not answer with JSON") from exc
-        return LLMResponse(
-            text=text, provider=self.label, model=self._model, words=len(text.split())
-        )
+        return LLMResponse(text=text, provider=self.label, model=self._model, words=len(text.split()))
 
     @staticmethod
     def _text_of(body: Any) -> str:
@@ -196,9 +190,7 @@ class RetryingProvider:
                 if not exc.retryable:
                     raise
                 if attempt == attempts:
-                    logger.exception(
-                        "llm_retries_exhausted", attempts=attempts, purpose=request.purpose.value
-                    )
+                    logger.exception("llm_retries_exhausted", attempts=attempts, purpose=request.purpose.value)
                     raise
                 delay = min(self._delay_seconds * 2 ** (attempt - 1), MAX_RETRY_DELAY_SECONDS)
                 logger.warning(

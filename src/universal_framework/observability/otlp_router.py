@@ -104,9 +104,7 @@ class OTLPRouter:
         """Queue an event of the service; return whether it was accepted."""
         return self._enqueue(body=event, level=level, seconds=time.time(), attributes=attributes)
 
-    def _enqueue(
-        self, *, body: str, level: int, seconds: float, attributes: dict[str, Any]
-    ) -> bool:
+    def _enqueue(self, *, body: str, level: int, seconds: float, attributes: dict[str, Any]) -> bool:
         if self._exporter is None:
             return False
         if len(self._queue) >= self._max_queue:
@@ -122,17 +120,14 @@ class OTLPRouter:
             self.logger.debug("queued telemetry record %s (%s)", body, shown)
         return True
 
-    def _to_otlp(
-        self, body: str, level: int, seconds: float, attributes: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _to_otlp(self, body: str, level: int, seconds: float, attributes: dict[str, Any]) -> dict[str, Any]:
         return {
             "timeUnixNano": str(int(seconds * 1_000_000_000)),
             "severityNumber": severity_number(level),
             "severityText": logging.getLevelName(level),
             "body": {"stringValue": body},
             "attributes": [
-                {"key": key, "value": {"stringValue": str(value)}}
-                for key, value in sorted(attributes.items())
+                {"key": key, "value": {"stringValue": str(value)}} for key, value in sorted(attributes.items())
             ],
         }
 
@@ -175,9 +170,7 @@ class OTLPRouter:
             else:
                 sent += size
         elapsed_ms = (time.perf_counter() - started) * 1000
-        self.logger.info(
-            "flushed %d telemetry records in %.1f ms", sent, elapsed_ms, extra={"otlp_sent": sent}
-        )
+        self.logger.info("flushed %d telemetry records in %.1f ms", sent, elapsed_ms, extra={"otlp_sent": sent})
         return sent
 
     async def aclose(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from universal_framework.contracts.state import WorkflowState
+from universal_framework.contracts.state import UniversalWorkflowState
 
 
 class MemorySessionStorage:
@@ -18,13 +18,13 @@ class MemorySessionStorage:
         now = time.monotonic()
         self._entries = {key: entry for key, entry in self._entries.items() if entry[0] > now}
 
-    async def load(self, session_id: str) -> WorkflowState | None:
+    async def load(self, session_id: str) -> UniversalWorkflowState | None:
         """Return the stored state, or None when there is none."""
         self._drop_expired()
         entry = self._entries.get(session_id)
-        return WorkflowState.model_validate_json(entry[1]) if entry else None
+        return UniversalWorkflowState.model_validate_json(entry[1]) if entry else None
 
-    async def save(self, state: WorkflowState) -> None:
+    async def save(self, state: UniversalWorkflowState) -> None:
         """Store the state and renew its time to live."""
         expires = time.monotonic() + self._ttl_seconds
         self._entries[state.session_id] = (expires, state.model_dump_json())

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from universal_framework.config.settings import StorageSettings
-from universal_framework.contracts.state import WorkflowState
+from universal_framework.contracts.state import UniversalWorkflowState
 from universal_framework.errors import SessionStoreError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.redis.connection import open_connection
@@ -73,7 +73,7 @@ class RedisSessionStorage:
             elapsed_ms = (time.perf_counter() - started) * 1000
             log.debug("session_storage_command", duration_ms=round(elapsed_ms, 2))
 
-    async def load(self, session_id: str) -> WorkflowState | None:
+    async def load(self, session_id: str) -> UniversalWorkflowState | None:
         """Return the stored state, or None when there is none or it has expired.
 
         Raises:
@@ -84,7 +84,7 @@ class RedisSessionStorage:
             self.logger.info("session_not_stored", session_id=shorten_session_id(session_id))
             return None
         try:
-            state = WorkflowState.model_validate_json(raw)
+            state = UniversalWorkflowState.model_validate_json(raw)
         except ValidationError as exc:
             self.logger.exception(
                 "session_unreadable",
@@ -101,7 +101,7 @@ class RedisSessionStorage:
         )
         return state
 
-    async def save(self, state: WorkflowState) -> None:
+    async def save(self, state: UniversalWorkflowState) -> None:
         """Store the state and renew its time to live.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from universal_framework.contracts.state import Message, Role, WorkflowState, utc_now
+from universal_framework.contracts.state import Message, Role, UniversalWorkflowState, utc_now
 from universal_framework.errors import InvalidInputError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.state_access import get_messages
@@ -26,7 +26,7 @@ class ConversationHistoryManager:
         self._limit = limit
         self._max_message_chars = max_message_chars
 
-    def add_user_message(self, state: WorkflowState, text: str) -> WorkflowState:
+    def add_user_message(self, state: UniversalWorkflowState, text: str) -> UniversalWorkflowState:
         """Return the state with one more user message.
 
         Raises:
@@ -46,11 +46,11 @@ class ConversationHistoryManager:
             raise InvalidInputError(f"the message has {size} characters")
         return self._append(state, Message(role=Role.USER, content=content))
 
-    def add_assistant_message(self, state: WorkflowState, text: str) -> WorkflowState:
+    def add_assistant_message(self, state: UniversalWorkflowState, text: str) -> UniversalWorkflowState:
         """Return the state with one more message of the assistant."""
         return self._append(state, Message(role=Role.ASSISTANT, content=text))
 
-    def _append(self, state: WorkflowState, message: Message) -> WorkflowState:
+    def _append(self, state: UniversalWorkflowState, message: Message) -> UniversalWorkflowState:
         messages = [*state.messages, message]
         logger.debug("appended a message of %s, %d in all", message.role.value, len(messages))
         if len(messages) > self._limit:
@@ -60,23 +60,18 @@ class ConversationHistoryManager:
 
     def _trim(self, session_id: str, messages: list[Message]) -> list[Message]:
         kept = [messages[0], *messages[len(messages) - self._limit + 1 :]]
-        logger.log_session_event(
-            session_id, "history_trimmed", removed=len(messages) - len(kept), kept=len(kept)
-        )
+        logger.log_session_event(session_id, "history_trimmed", removed=len(messages) - len(kept), kept=len(kept))
         return kept
 
-    def summarise(self, state: WorkflowState) -> str:
+    def summarise(self, state: UniversalWorkflowState) -> str:
         """Return who said how much, and how the conversation began, for a model's prompt."""
         counts = Counter(message.role for message in state.messages)
         opening = next((m.content for m in state.messages if m.role is Role.USER), "")
         if len(opening) > SUMMARY_CHARS:
             opening = opening[:SUMMARY_CHARS].rsplit(" ", 1)[0] + " …"
-        return (
-            f"{counts[Role.USER]} user and {counts[Role.ASSISTANT]} assistant messages; "
-            f"it began with: {opening}"
-        )
+        return f"{counts[Role.USER]} user and {counts[Role.ASSISTANT]} assistant messages; it began with: {opening}"
 
-    def export(self, state: WorkflowState, *, with_content: bool) -> list[dict[str, str]]:
+    def export(self, state: UniversalWorkflowState, *, with_content: bool) -> list[dict[str, str]]:
         """Return the messages for an export; without content only who wrote when."""
         rows = []
         for message in get_messages(state):

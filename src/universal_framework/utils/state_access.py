@@ -1,4 +1,4 @@
-"""Access to a conversation's state, whether it is a ``WorkflowState`` or a plain mapping.
+"""Access to a conversation's state, whether it is a ``UniversalWorkflowState`` or a plain mapping.
 
 Graph runtimes and JSON storages hand a state on as a dict, our own code as a model. The functions
 here read both, and write by returning a new value of the same kind, never by changing the argument.
@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from universal_framework.contracts.state import Message, Role, WorkflowPhase, WorkflowState
+from universal_framework.contracts.state import Message, Role, WorkflowPhase, UniversalWorkflowState
 from universal_framework.errors import StateAccessError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 
 logger = UniversalFrameworkLogger("state_access", via="stdlib")
 
-StateLike = WorkflowState | Mapping[str, Any]
+StateLike = UniversalWorkflowState | Mapping[str, Any]
 
 
 def get_field(state: StateLike, field: str, default: Any = None) -> Any:
@@ -27,8 +27,8 @@ def get_field(state: StateLike, field: str, default: Any = None) -> Any:
         StateAccessError: ``state`` is neither a model nor a mapping.
     """
     match state:
-        case WorkflowState():
-            if field not in WorkflowState.model_fields:
+        case UniversalWorkflowState():
+            if field not in UniversalWorkflowState.model_fields:
                 logger.warning("state has no field %r, using the default", field)
                 return default
             return getattr(state, field)
@@ -47,8 +47,8 @@ def get_field(state: StateLike, field: str, default: Any = None) -> Any:
 def set_fields(state: StateLike, **changes: Any) -> StateLike:
     """Return a state of the same kind with some fields replaced."""
     logger.debug("replacing %d field(s) of a state: %s", len(changes), ", ".join(sorted(changes)))
-    if isinstance(state, WorkflowState):
-        unknown = sorted(set(changes) - set(WorkflowState.model_fields))
+    if isinstance(state, UniversalWorkflowState):
+        unknown = sorted(set(changes) - set(UniversalWorkflowState.model_fields))
         if unknown:
             logger.error("unknown state fields: %s", unknown, extra={"state_fields": unknown})
             raise StateAccessError(f"unknown state fields: {', '.join(unknown)}")
@@ -56,16 +56,16 @@ def set_fields(state: StateLike, **changes: Any) -> StateLike:
     return {**state, **changes}
 
 
-def as_model(state: StateLike) -> WorkflowState:
+def as_model(state: StateLike) -> UniversalWorkflowState:
     """Return the state as a model.
 
     Raises:
         StateAccessError: a mapping does not describe a state.
     """
-    if isinstance(state, WorkflowState):
+    if isinstance(state, UniversalWorkflowState):
         return state
     try:
-        return WorkflowState.model_validate(dict(state))
+        return UniversalWorkflowState.model_validate(dict(state))
     except ValidationError as exc:
         logger.error(
             "mapping with %d key(s) is not a valid state",

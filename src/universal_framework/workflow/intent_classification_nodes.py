@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from universal_framework.agents.intent_analyzer_chain import IntentAnalyzerChain
-from universal_framework.contracts.state import Intent, WorkflowState
+from universal_framework.contracts.state import Intent, UniversalWorkflowState
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.state_access import last_user_text
 
@@ -31,7 +31,7 @@ _SIDE_REPLIES = {
 }
 
 
-async def classify_intent_node(state: WorkflowState, chain: IntentAnalyzerChain) -> WorkflowState:
+async def classify_intent_node(state: UniversalWorkflowState, chain: IntentAnalyzerChain) -> UniversalWorkflowState:
     """Return the state with the intent of the last user message.
 
     Raises:
@@ -47,7 +47,7 @@ async def classify_intent_node(state: WorkflowState, chain: IntentAnalyzerChain)
     return state.model_copy(update={"last_intent": result})
 
 
-def next_node(state: WorkflowState) -> Node:
+def next_node(state: UniversalWorkflowState) -> Node:
     """Return the node that answers."""
     intent = state.last_intent.intent if state.last_intent else None
     match intent:
@@ -66,7 +66,7 @@ def next_node(state: WorkflowState) -> Node:
     return node
 
 
-def side_reply(state: WorkflowState, node: Node) -> tuple[WorkflowState, str]:
+def side_reply(state: UniversalWorkflowState, node: Node) -> tuple[UniversalWorkflowState, str]:
     """Return the state and the reply of a node outside the four phases.
 
     Raises:
@@ -76,7 +76,7 @@ def side_reply(state: WorkflowState, node: Node) -> tuple[WorkflowState, str]:
         raise ValueError("the workflow node answers through the orchestrator")
     if node is Node.RESET:
         logger.log_session_event(state.session_id, "session_reset", phase=state.phase.value)
-        fresh = WorkflowState.new(state.session_id)
+        fresh = UniversalWorkflowState.new(state.session_id)
         state = fresh.model_copy(
             update={
                 "turn": state.turn,

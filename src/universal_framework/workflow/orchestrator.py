@@ -21,7 +21,7 @@ from universal_framework.contracts.state import (
     Intent,
     Requirements,
     WorkflowPhase,
-    WorkflowState,
+    UniversalWorkflowState,
     utc_now,
 )
 from universal_framework.errors import PhaseError, UniversalFrameworkError
@@ -42,11 +42,11 @@ ALLOWED_TRANSITIONS: dict[WorkflowPhase, frozenset[WorkflowPhase]] = {
 class Outcome:
     """Answer to one message: the new state, and what to say."""
 
-    state: WorkflowState
+    state: UniversalWorkflowState
     reply: str
 
 
-Handler = Callable[[WorkflowState, str], Awaitable[Outcome]]
+Handler = Callable[[UniversalWorkflowState, str], Awaitable[Outcome]]
 
 
 class WorkflowOrchestrator:
@@ -71,7 +71,7 @@ class WorkflowOrchestrator:
         }
         logger.debug("orchestrator_ready", phases=[phase.value for phase in self._handlers])
 
-    async def run(self, state: WorkflowState) -> Outcome:
+    async def run(self, state: UniversalWorkflowState) -> Outcome:
         """Return the answer to the last user message of ``state``.
 
         Raises:
@@ -79,9 +79,7 @@ class WorkflowOrchestrator:
         """
         phase = state.phase
         text = last_user_text(state)
-        self.session_logger.log_info(
-            "phase_started", phase=phase.value, turn=state.turn, messages=len(state.messages)
-        )
+        self.session_logger.log_info("phase_started", phase=phase.value, turn=state.turn, messages=len(state.messages))
         started = time.perf_counter()
         try:
             outcome = await self._handlers[phase](state, text)
@@ -108,7 +106,7 @@ class WorkflowOrchestrator:
         )
         return outcome
 
-    def _enter(self, state: WorkflowState, phase: WorkflowPhase) -> WorkflowState:
+    def _enter(self, state: UniversalWorkflowState, phase: WorkflowPhase) -> UniversalWorkflowState:
         """Return the state in another phase.
 
         Raises:
@@ -126,13 +124,11 @@ class WorkflowOrchestrator:
         )
         return state.model_copy(update={"phase": phase, "updated_at": utc_now()})
 
-    async def _requirements(self, state: WorkflowState, text: str) -> Outcome:
+    async def _requirements(self, state: UniversalWorkflowState, text: str) -> Outcome:
         before = state.requirements
         requirements = collect(before, text)
         changed = [
-            field
-            for field in Requirements.model_fields
-            if getattr(before, field) != getattr(requirements, field)
+            field for field in Requirements.model_fields if getattr(before, field) != getattr(requirements, field)
         ]
         logger.info("requirements_collected", changed=changed, missing=requirements.missing())
         state = state.model_copy(update={"requirements": requirements})
@@ -145,10 +141,8 @@ class WorkflowOrchestrator:
             return Outcome(state, question_for(requirements))
         return await self._plan(self._enter(state, WorkflowPhase.STRATEGY))
 
-    async def _plan(self, state: WorkflowState, feedback: str | None = None) -> Outcome:
-        strategy = await self._strategies.generate(
-            state.requirements, previous=state.strategy, feedback=feedback
-        )
+    async def _plan(self, state: UniversalWorkflowState, feedback: str | None = None) -> Outcome:
+        strategy = await self._strategies.generate(state.requirements, previous=state.strategy, feedback=feedback)
         if strategy.source != "llm":
             self.session_logger.log_warning(
                 "strategy_source_degraded", source=strategy.source, revision=strategy.revision
@@ -156,7 +150,7 @@ class WorkflowOrchestrator:
         state = state.model_copy(update={"strategy": strategy, "confirmed": False})
         return Outcome(state, present_strategy(strategy))
 
-    async def _strategy(self, state: WorkflowState, text: str) -> Outcome:
+    async def _strategy(self, state: UniversalWorkflowState, text: str) -> Outcome:
         if (strategy := state.strategy) is None:
             logger.warning("strategy_missing_in_phase", turn=state.turn)
             return await self._plan(state)
@@ -165,18 +159,16 @@ class WorkflowOrchestrator:
             return Outcome(state, ask_confirmation(state.requirements, strategy))
         requirements = collect(state.requirements, text)
         logger.info("strategy_revision_requested", feedback_chars=len(text))
-        return await self._plan(
-            state.model_copy(update={"requirements": requirements}), feedback=text
-        )
+        return await self._plan(state.model_copy(update={"requirements": requirements}), feedback=text)
 
-    async def _confirmation(self, state: WorkflowState, text: str) -> Outcome:
+    async def _confirmation(self, state: UniversalWorkflowState, text: str) -> Outcome:
         if self._intent(state) is Intent.APPROVE:
             confirmed = state.model_copy(update={"confirmed": True})
             return await self._write(self._enter(confirmed, WorkflowPhase.EMAIL))
         logger.info("confirmation_declined", feedback_chars=len(text))
         return await self._plan(self._enter(state, WorkflowPhase.STRATEGY), feedback=text)
 
-    async def _write(self, state: WorkflowState, feedback: str | None = None) -> Outcome:
+    async def _write(self, state: UniversalWorkflowState, feedback: str | None = None) -> Outcome:
         if state.strategy is None:
             raise PhaseError("there is no strategy to write from")
         draft = await self._emails.generate(state.requirements, state.strategy, feedback)
@@ -187,7 +179,7 @@ class WorkflowOrchestrator:
         state = state.model_copy(update={"email": released, "updated_at": utc_now()})
         return Outcome(state, f"Here is your e-mail.\n\n{released.subject}\n\n{released.body}")
 
-    async def _email(self, state: WorkflowState, text: str) -> Outcome:
+    async def _email(self, state: UniversalWorkflowState, text: str) -> Outcome:
         match self._intent(state):
             case Intent.APPROVE:
                 self.session_logger.log_session_event(state.session_id, "email_accepted")
@@ -207,5 +199,5 @@ class WorkflowOrchestrator:
                 return await self._write(state, feedback=text)
 
     @staticmethod
-    def _intent(state: WorkflowState) -> Intent | None:
+    def _intent(state: UniversalWorkflowState) -> Intent | None:
         return state.last_intent.intent if state.last_intent else None

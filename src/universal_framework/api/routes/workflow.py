@@ -58,14 +58,14 @@ from universal_framework.contracts.state import (
     Requirements,
     Role,
     WorkflowPhase,
-    WorkflowState,
+    UniversalWorkflowState,
     utc_now,
 )
 from universal_framework.errors import (
     InvalidInputError,
     PhaseError,
-    SafeModeViolation,
-    SessionNotFound,
+    SafeModeViolationError,
+    SessionNotFoundError,
     SessionStoreError,
     UniversalFrameworkError,
     WorkflowExecutionError,
@@ -164,22 +164,22 @@ def measured(step: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awa
     return decorate
 
 
-async def load_session(services: Services, session_id: str) -> WorkflowState:
+async def load_session(services: Services, session_id: str) -> UniversalWorkflowState:
     """Return a stored session.
 
     Raises:
-        SessionNotFound: there is none under this id.
+        SessionNotFoundError: there is none under this id.
         SessionStoreError: the storage does not answer.
     """
     state = await services.store.load(session_id)
     if state is None:
         logger.info("session_unknown", session_id=shorten_session_id(session_id))
-        raise SessionNotFound(f"no session {session_id!r}")
+        raise SessionNotFoundError(f"no session {session_id!r}")
     return state
 
 
 @measured("save_session")
-async def save_session(services: Services, state: WorkflowState, *, reason: str) -> None:
+async def save_session(services: Services, state: UniversalWorkflowState, *, reason: str) -> None:
     """Store a session.
 
     Raises:
@@ -195,23 +195,17 @@ async def save_session(services: Services, state: WorkflowState, *, reason: str)
     log.debug(f"Session saved after turn {state.turn}", complete=state.complete)
 
 
-async def remember_failure(
-    services: Services, state: WorkflowState, error: UniversalFrameworkError
-) -> None:
+async def remember_failure(services: Services, state: UniversalWorkflowState, error: UniversalFrameworkError) -> None:
     """Add an error to the stored session; a storage that fails too must not hide the first error."""
     info = ErrorInfo(code=error.code, detail=error.public_detail, phase=state.phase)
-    failed = state.model_copy(
-        update={"errors": [*state.errors, info][-MAX_KEPT_ERRORS:], "updated_at": utc_now()}
-    )
+    failed = state.model_copy(update={"errors": [*state.errors, info][-MAX_KEPT_ERRORS:], "updated_at": utc_now()})
     try:
         await save_session(services, failed, reason="failure")
     except SessionStoreError:
         logger.warning("failure_not_remembered", code=error.code, exc_info=True, channel="session_debug")
 
 
-def record_message(
-    services: Services, state: WorkflowState, role: Role, text: str
-) -> WorkflowState:
+def record_message(services: Services, state: UniversalWorkflowState, role: Role, text: str) -> UniversalWorkflowState:
     """Return the state with one more message.
 
     Raises:
@@ -238,7 +232,7 @@ def record_message(
     return state
 
 
-def describe_intent(target: Any, state: WorkflowState, result: IntentResult | None) -> None:
+def describe_intent(target: Any, state: UniversalWorkflowState, result: IntentResult | None) -> None:
     """Write what was understood, on the logger of the caller."""
     if result is None:
         target.warning("intent_not_available", phase=state.phase.value)
@@ -254,7 +248,7 @@ def describe_intent(target: Any, state: WorkflowState, result: IntentResult | No
 
 
 @measured("analyse_intent")
-async def analyse_intent(services: Services, state: WorkflowState) -> tuple[WorkflowState, Node]:
+async def analyse_intent(services: Services, state: UniversalWorkflowState) -> tuple[UniversalWorkflowState, Node]:
     """Return the state with the intent of its last message, and the node that answers it.
 
     Raises:
@@ -270,7 +264,7 @@ async def analyse_intent(services: Services, state: WorkflowState) -> tuple[Work
     return state, next_node(state)
 
 
-async def answer(services: Services, state: WorkflowState, node: Node) -> tuple[WorkflowState, str]:
+async def answer(services: Services, state: UniversalWorkflowState, node: Node) -> tuple[UniversalWorkflowState, str]:
     """Return the state and the reply of the node that answers."""
     if node is not Node.WORKFLOW:
         state, reply = side_reply(state, node)
@@ -291,7 +285,7 @@ def requirements_view(requirements: Requirements) -> RequirementsView:
     )
 
 
-def build_response(state: WorkflowState, reply: str) -> ExecuteResponse:
+def build_response(state: UniversalWorkflowState, reply: str) -> ExecuteResponse:
     """Return the response to a message.
 
     Raises:
@@ -318,7 +312,7 @@ def build_response(state: WorkflowState, reply: str) -> ExecuteResponse:
     return response
 
 
-def report_completion(state: WorkflowState, node: Node, started: float) -> None:
+def report_completion(state: UniversalWorkflowState, node: Node, started: float) -> None:
     """Write that a message was answered, and when the answer was an e-mail."""
 
     duration = elapsed_ms(started)
@@ -337,9 +331,7 @@ def report_completion(state: WorkflowState, node: Node, started: float) -> None:
         logger.warning(f"Slow request: {duration:.0f} ms", phase=state.phase.value, channel="workflow_completion")
 
 
-async def process_message(
-    services: Services, message: str, session_id: str | None
-) -> ExecuteResponse:
+async def process_message(services: Services, message: str, session_id: str | None) -> ExecuteResponse:
     """Take one message through the service and return the response to it.
 
     Raises:
@@ -355,7 +347,7 @@ async def process_message(
     logger.info("workflow_request_received", chars=len(message), resumed=session_id is not None, channel="workflow")
 
     if session_id is None:
-        state = WorkflowState.new()
+        state = UniversalWorkflowState.new()
         logger.info("session_created", session_id=shorten_session_id(state.session_id), channel="session_debug")
     else:
         try:
@@ -376,7 +368,7 @@ async def process_message(
 
     try:
         services.guard.check_message(message, state.session_id)
-    except SafeModeViolation as exc:
+    except SafeModeViolationError as exc:
         logger.warning("workflow_message_blocked", rule=exc.rule, phase=state.phase.value, channel="workflow")
         raise
     done("safe_mode")
@@ -417,9 +409,7 @@ async def process_message(
 
 
 @router.post("/execute")
-async def execute_workflow(
-    services: ServicesDep, body: Annotated[ExecuteRequest, Body()]
-) -> ExecuteResponse:
+async def execute_workflow(services: ServicesDep, body: Annotated[ExecuteRequest, Body()]) -> ExecuteResponse:
     """Answer one message of a new or a running conversation."""
     response = await process_message(services, body.message, body.session_id)
     logger.debug("workflow_response_sent", phase=response.phase, complete=response.complete)
@@ -476,10 +466,7 @@ async def get_job(services: ServicesDep, job_id: str) -> JobView:
 @router.get("/phases")
 async def list_phases() -> list[PhaseView]:
     """Return the phases in their order."""
-    return [
-        PhaseView(phase=phase.value, position=position)
-        for position, phase in enumerate(WorkflowPhase, start=1)
-    ]
+    return [PhaseView(phase=phase.value, position=position) for position, phase in enumerate(WorkflowPhase, start=1)]
 
 
 @router.post("/intent")
@@ -489,18 +476,14 @@ async def classify_text(
     phase: Annotated[WorkflowPhase, Body(embed=True)] = WorkflowPhase.REQUIREMENTS,
 ) -> IntentView:
     """Classify a text as if it were said in a phase; nothing is stored."""
-    state = WorkflowState.new().model_copy(update={"phase": phase})
+    state = UniversalWorkflowState.new().model_copy(update={"phase": phase})
     result = await services.chain.analyse(text, state)
     logger.info("intent_probed", intent=result.intent.value, phase=phase.value)
-    return IntentView(
-        intent=result.intent.value, confidence=result.confidence, source=result.source
-    )
+    return IntentView(intent=result.intent.value, confidence=result.confidence, source=result.source)
 
 
 @router.get("/sessions")
-async def list_sessions(
-    services: ServicesDep, limit: Annotated[int, Query(ge=1, le=500)] = 100
-) -> list[str]:
+async def list_sessions(services: ServicesDep, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> list[str]:
     """Return the ids of the stored sessions."""
     ids = await services.store.list_ids(limit)
     logger.info("sessions_listed", count=len(ids), limit=limit)
@@ -518,7 +501,7 @@ async def delete_session(services: ServicesDep, session_id: SessionId) -> None:
     """Forget a session and everything that was said in it."""
     if not await services.store.delete(session_id):
         logger.warning("session_delete_missed", session_id=shorten_session_id(session_id))
-        raise SessionNotFound(f"no session {session_id!r}")
+        raise SessionNotFoundError(f"no session {session_id!r}")
     logger.info("session_forgotten", session_id=shorten_session_id(session_id))
 
 
@@ -589,7 +572,7 @@ async def put_requirements(
         for text in (form.topic, form.audience, *(form.key_points or [])):
             if text:
                 services.guard.check_message(text, state.session_id)
-    except SafeModeViolation as exc:
+    except SafeModeViolationError as exc:
         logger.warning("requirements_form_blocked", rule=exc.rule, fields=sorted(given))
         raise
 
@@ -601,7 +584,5 @@ async def put_requirements(
         state.model_copy(update={"requirements": requirements, "updated_at": utc_now()}),
         reason="form",
     )
-    logger.info(
-        "requirements_form_saved", fields=sorted(given), missing=len(requirements.missing())
-    )
+    logger.info("requirements_form_saved", fields=sorted(given), missing=len(requirements.missing()))
     return requirements_view(requirements)
