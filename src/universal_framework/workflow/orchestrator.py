@@ -1,41 +1,83 @@
-"""The four phases of a conversation, and what leads from one to the next.
+"""One message through the workflow: a LangGraph graph whose agents run under recovery.
 
-    requirements → strategy → confirmation → e-mail
+    intent_classifier → advance ─┬→ batch_requirements_collector ─┐ (complete)
+                                 ├→ strategy_generator ←──────────┘
+                                 ├→ strategy_confirmation_handler
+                                 └→ enhanced_email_generator → release
 
-One call of :meth:`WorkflowOrchestrator.run` answers one message. It may pass through more than one
-phase, when a message completes one and the next can begin at once.
+In: the state of a conversation whose last message is the user's. Out: the state after it, and the reply. The four
+agents of the plan, and the classifier, answer through `recovery.node`: what fails, takes too long or is refused is
+answered by its simulation and marked in ``context_data["degraded"]``. What may follow what is `moves`, a pure function
+of phase and intent. The graph is compiled once, when the orchestrator is made. Never: a state written to in place, an
+e-mail that safe mode has not released, storage.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
+import functools
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
 
 from universal_framework.agents.confirmation import ask_confirmation, present_strategy
-from universal_framework.agents.email_generator import EmailGenerator
 from universal_framework.agents.requirements_collector import collect, question_for
-from universal_framework.agents.strategy_generator import StrategyGenerator
-from universal_framework.compliance.safe_mode import SafeModeGuard
 from universal_framework.contracts.state import (
+    EmailDraft,
     Intent,
+    IntentResult,
     Requirements,
-    WorkflowPhase,
+    Strategy,
     UniversalWorkflowState,
+    WorkflowPhase,
     utc_now,
 )
-from universal_framework.errors import PhaseError, UniversalFrameworkError
+from universal_framework.errors import PhaseError, UniversalFrameworkError, WorkflowExecutionError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.state_access import last_user_text
+from universal_framework.workflow import nodes
+from universal_framework.workflow.intent_classification_nodes import Node, next_node, side_reply
+from universal_framework.workflow.production_error_recovery import AgentTimeout, CircuitOpen, ProductionErrorRecovery
 
 logger = UniversalFrameworkLogger("orchestrator")
 
-ALLOWED_TRANSITIONS: dict[WorkflowPhase, frozenset[WorkflowPhase]] = {
+ALLOWED_TRANSITIONS: Final[Mapping[WorkflowPhase, frozenset[WorkflowPhase]]] = {
     WorkflowPhase.REQUIREMENTS: frozenset({WorkflowPhase.STRATEGY}),
     WorkflowPhase.STRATEGY: frozenset({WorkflowPhase.CONFIRMATION}),
     WorkflowPhase.CONFIRMATION: frozenset({WorkflowPhase.STRATEGY, WorkflowPhase.EMAIL}),
     WorkflowPhase.EMAIL: frozenset({WorkflowPhase.REQUIREMENTS}),
 }
+
+
+class Step(StrEnum):
+    """The nodes of the graph that answer, as the plan names them."""
+
+    COLLECT = "batch_requirements_collector"
+    PLAN = "strategy_generator"
+    CONFIRM = "strategy_confirmation_handler"
+    WRITE = "enhanced_email_generator"
+    END = "__end__"
+
+
+#: Who answers at each step, as recovery, metrics and health know it.
+AGENTS: Final[Mapping[Step, str]] = {
+    Step.COLLECT: "requirements_agent",
+    Step.PLAN: "strategy_generator",
+    Step.CONFIRM: "confirmation_agent",
+    Step.WRITE: "email_generator",
+}
+CLASSIFIER: Final = "intent_classifier"
+
+_CLOSING: Final = "Glad to hear that. Tell me when you need another e-mail."
+
+
+class Turn(UniversalWorkflowState):
+    """A conversation's state while one message passes through the graph."""
+
+    text: str = ""
+    feedback: str | None = None
+    question: str = ""
+    reply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,158 +88,322 @@ class Outcome:
     reply: str
 
 
-Handler = Callable[[UniversalWorkflowState, str], Awaitable[Outcome]]
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Which step follows, and what changes before it."""
+
+    step: Step
+    changes: Mapping[str, Any]
+
+
+class AgentUnavailableError(UniversalFrameworkError):
+    """Neither an agent nor its simulation gave an answer; the conversation stays as it was."""
+
+    code = "agent_unavailable"
+    status = 503
+    public_detail = "This step cannot be done at the moment. Please try again later."
+
+    def __init__(self, agent: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{agent} and its simulation gave no answer")
+        self.retry_after = retry_after
+
+
+class Chain(Protocol):
+    """What finds the intent of a message."""
+
+    async def analyse(self, text: str, state: UniversalWorkflowState) -> IntentResult:
+        """Return the intent of `text` in the conversation `state`."""
+        ...
+
+
+class Strategies(Protocol):
+    """What plans e-mails."""
+
+    async def generate(
+        self, requirements: Requirements, *, previous: Strategy | None = None, feedback: str | None = None
+    ) -> Strategy:
+        """Return a strategy; a new version of `previous` where there is one."""
+        ...
+
+
+class Emails(Protocol):
+    """What writes e-mails."""
+
+    async def generate(self, requirements: Requirements, strategy: Strategy, feedback: str | None = None) -> EmailDraft:
+        """Return the e-mail."""
+        ...
+
+
+class Guard(Protocol):
+    """What decides whether an e-mail may be shown."""
+
+    def check_email(self, draft: EmailDraft, session_id: str | None = None) -> EmailDraft:
+        """Return the e-mail, or raise `SafeModeViolationError`."""
+        ...
+
+
+# -- what may follow: pure ------------------------------------------------------------------------------------------
+
+
+def enter(before: WorkflowPhase, after: WorkflowPhase) -> WorkflowPhase:
+    """Return the phase `after`.
+
+    Raises:
+        PhaseError: It cannot follow `before`.
+    """
+    if after is not before and after not in ALLOWED_TRANSITIONS[before]:
+        raise PhaseError(f"{after.value} does not follow {before.value}")
+    return after
+
+
+def moves(state: UniversalWorkflowState, text: str) -> Move:
+    """Return what a message leads to, by the phase of its conversation and its intent.
+
+    Raises:
+        PhaseError: There is no strategy to write from.
+    """
+    intent = state.last_intent.intent if state.last_intent else None
+    approved = intent is Intent.APPROVE
+    match state.phase:
+        case WorkflowPhase.REQUIREMENTS:
+            return Move(Step.COLLECT, {})
+        case WorkflowPhase.STRATEGY if state.strategy is None:
+            return Move(Step.PLAN, {})
+        case WorkflowPhase.STRATEGY if approved:
+            return Move(Step.CONFIRM, {})
+        case WorkflowPhase.CONFIRMATION if approved:
+            return _writing(state, {"confirmed": True})
+        case WorkflowPhase.STRATEGY | WorkflowPhase.CONFIRMATION:
+            return Move(Step.PLAN, {"requirements": collect(state.requirements, text), "feedback": text})
+        case WorkflowPhase.EMAIL if approved:
+            return Move(Step.END, {"reply": _CLOSING})
+        case WorkflowPhase.EMAIL if intent is Intent.EMAIL_REQUEST:
+            phase = enter(state.phase, WorkflowPhase.REQUIREMENTS)
+            return Move(Step.COLLECT, {"phase": phase, **_blank(state)})
+        case WorkflowPhase.EMAIL:
+            return _writing(state, {"feedback": text})
+
+
+def _writing(state: UniversalWorkflowState, changes: Mapping[str, Any]) -> Move:
+    if state.strategy is None:
+        raise PhaseError("there is no strategy to write from")
+    return Move(Step.WRITE, changes)
+
+
+def _blank(state: UniversalWorkflowState) -> dict[str, Any]:
+    """Return what the next e-mail begins with: nothing of the last one, nor of what recovery noted about it."""
+    tables = ("context_data", "error_recovery_state", "recovery_attempts")
+    gone = {name: dict.fromkeys(getattr(state, name)) for name in tables}
+    return {"requirements": Requirements(), "strategy": None, "confirmed": False, "email": None, **gone}
+
+
+def reply_of(turn: Turn) -> str:
+    """Return what to say after the step that a message led to.
+
+    Raises:
+        WorkflowExecutionError: What the step should have made is not there.
+    """
+    match turn.phase:
+        case WorkflowPhase.REQUIREMENTS:
+            return question_for(turn.requirements)
+        case WorkflowPhase.STRATEGY if turn.strategy is not None:
+            return present_strategy(turn.strategy)
+        case WorkflowPhase.CONFIRMATION if turn.question:
+            return turn.question
+        case WorkflowPhase.EMAIL if turn.email is not None:
+            return f"Here is your e-mail.\n\n{turn.email.subject}\n\n{turn.email.body}"
+    raise WorkflowExecutionError(f"the step gave nothing for phase {turn.phase.value}")
+
+
+def degraded_agents(state: UniversalWorkflowState) -> list[str]:
+    """Return the agents in whose place a simulation gave what the conversation holds now."""
+    named = state.context_data.get("degraded")
+    return [str(name) for name in named] if isinstance(named, list | tuple) else []
+
+
+# -- the simulations: the plan's nodes, with what our state knows beside ---------------------------------------------
+
+
+async def simulated_intent(state: Turn) -> dict[str, Any]:
+    """Return the intent by the phase alone, for when not even the rules could be asked."""
+    likely = {WorkflowPhase.REQUIREMENTS: Intent.PROVIDE_DETAILS}.get(state.phase, Intent.REVISE)
+    return {"last_intent": IntentResult(intent=likely, confidence=0.3, source="phase")}
+
+
+async def simulated_strategy(state: Turn) -> Turn:
+    """Return the plan's simulation of a strategy, as the next version, with the feedback taken up."""
+    after = await nodes.strategy_generator(state)
+    if after.strategy is None:
+        return after
+    changes: dict[str, Any] = {"revision": state.strategy.revision + 1 if state.strategy else 1}
+    if state.feedback:
+        changes["outline"] = (*after.strategy.outline[:-1], f"Take up: {state.feedback}", *after.strategy.outline[-1:])
+    return after.model_copy(update={"strategy": after.strategy.model_copy(update=changes), "confirmed": False})
+
+
+async def simulated_confirmation(state: Turn) -> Turn:
+    """Return the plan's simulated question."""
+    after = await nodes.strategy_confirmation_handler(state)
+    simulated = after.context_data.get("simulation", {}).get("confirmation", {})
+    return after.model_copy(update={"question": str(simulated.get("question", ""))})
+
+
+# -- the graph --------------------------------------------------------------------------------------------------------
 
 
 class WorkflowOrchestrator:
-    """Runs the phase that a conversation is in."""
+    """Answers messages.
+
+    Args:
+        chain: Finds intents.
+        strategies: Plans.
+        emails: Writes.
+        guard: Releases what was written.
+        recovery: Guards the agents.
+    """
 
     def __init__(
         self,
         *,
-        strategies: StrategyGenerator,
-        emails: EmailGenerator,
-        guard: SafeModeGuard,
+        chain: Chain,
+        strategies: Strategies,
+        emails: Emails,
+        guard: Guard,
+        recovery: ProductionErrorRecovery,
     ) -> None:
-        self.session_logger = logger
+        self._chain = chain
         self._strategies = strategies
         self._emails = emails
         self._guard = guard
-        self._handlers: dict[WorkflowPhase, Handler] = {
-            WorkflowPhase.REQUIREMENTS: self._requirements,
-            WorkflowPhase.STRATEGY: self._strategy,
-            WorkflowPhase.CONFIRMATION: self._confirmation,
-            WorkflowPhase.EMAIL: self._email,
-        }
-        logger.debug("orchestrator_ready", phases=[phase.value for phase in self._handlers])
+        self._recovery = recovery
+        recovery.register(CLASSIFIER, fallback=simulated_intent)
+        self._graph = self._compiled()
 
     async def run(self, state: UniversalWorkflowState) -> Outcome:
-        """Return the answer to the last user message of ``state``.
+        """Return the answer to the last user message of `state`.
 
         Raises:
-            UniversalFrameworkError: a phase failed in a way that its fallback does not cover.
+            AgentUnavailableError: Neither an agent nor its simulation gave an answer.
+            SafeModeViolationError: The e-mail may not be shown.
+            PhaseError: The conversation lacks what the step needs.
+            UniversalFrameworkError: An agent failed while recovery is disabled.
         """
-        phase = state.phase
-        text = last_user_text(state)
-        self.session_logger.log_info("phase_started", phase=phase.value, turn=state.turn, messages=len(state.messages))
-        started = time.perf_counter()
-        try:
-            outcome = await self._handlers[phase](state, text)
-        except UniversalFrameworkError as exc:
-            self.session_logger.log_error(
-                f"Phase {phase.value} failed: {exc.code}",
-                phase=phase.value,
-                code=exc.code,
-                exc_info=exc,
-            )
-            raise
-        except Exception:
-            logger.exception("phase_crashed", phase=phase.value, turn=state.turn)
-            raise
-        finally:
-            elapsed_ms = (time.perf_counter() - started) * 1000
-            logger.debug("phase_duration", phase=phase.value, duration_ms=round(elapsed_ms, 2))
+        before = state.phase
+        given = {name: getattr(state, name) for name in UniversalWorkflowState.model_fields}
+        given = {name: value for name, value in given.items() if value is not None}
+        result = await self._graph.ainvoke({**given, "text": last_user_text(state)})
+        known = {name: result[name] for name in UniversalWorkflowState.model_fields if name in result}
+        after = state.model_copy(update={**known, **_without_gone(known), "updated_at": utc_now()})
+        if after.phase is not before:
+            logger.log_workflow_transition(before.value, after.phase.value, turn=after.turn)
+            logger.log_session_event(after.session_id, "phase_entered", phase=after.phase.value, turn=after.turn)
+        return Outcome(after, result["reply"])
 
-        self.session_logger.log_info(
-            "phase_finished",
-            phase=phase.value,
-            next_phase=outcome.state.phase.value,
-            reply_chars=len(outcome.reply),
+    def _compiled(self) -> Any:
+        from langgraph.graph import END, START, StateGraph
+
+        graph = StateGraph(Turn)
+        graph.add_node(CLASSIFIER, self._guarded(CLASSIFIER, self._classify))
+        graph.add_node("advance", _advance, destinations=tuple(step.value for step in Step))
+        graph.add_node(Step.COLLECT.value, self._guarded(AGENTS[Step.COLLECT], self._collect))
+        graph.add_node(Step.PLAN.value, self._guarded(AGENTS[Step.PLAN], self._plan, WorkflowPhase.STRATEGY))
+        confirm = self._guarded(AGENTS[Step.CONFIRM], self._confirm, WorkflowPhase.CONFIRMATION)
+        graph.add_node(Step.CONFIRM.value, confirm)
+        graph.add_node(Step.WRITE.value, self._guarded(AGENTS[Step.WRITE], self._write, WorkflowPhase.EMAIL))
+        graph.add_node("release", self._release)
+        graph.add_node("compose", _compose)
+        graph.add_edge(START, CLASSIFIER)
+        graph.add_edge(CLASSIFIER, "advance")
+        graph.add_conditional_edges(Step.COLLECT.value, _after_collecting, [Step.PLAN.value, "compose"])
+        graph.add_edge(Step.PLAN.value, "compose")
+        graph.add_edge(Step.CONFIRM.value, "compose")
+        graph.add_edge(Step.WRITE.value, "release")
+        graph.add_edge("release", "compose")
+        graph.add_edge("compose", END)
+        return graph.compile(name="workflow")
+
+    def _guarded(
+        self, agent: str, function: Callable[..., Awaitable[Any]], phase: WorkflowPhase | None = None
+    ) -> Callable[[Turn], Awaitable[dict[str, Any]]]:
+        """Return the node of an agent under recovery; where it made what its phase needs, that phase is entered."""
+        fallbacks = {AGENTS[Step.PLAN]: simulated_strategy, AGENTS[Step.CONFIRM]: simulated_confirmation}
+        guarded = self._recovery.node(agent, function, fallback=fallbacks.get(agent), schema=Turn)
+
+        async def node(state: Turn) -> dict[str, Any]:
+            try:
+                given: dict[str, Any] = await guarded(state)
+            except (CircuitOpen, AgentTimeout) as error:  # recovery only watches: shadow mode
+                raise AgentUnavailableError(agent, getattr(error, "retry_after", None)) from error
+            performance = given.get("context_data", {}).get("performance", {}).get(agent, {})
+            if performance.get("status") == "error":
+                told = given.get("error_recovery_state", {}).get(agent, {})
+                raise AgentUnavailableError(agent, told.get("retry_after"))
+            return given if phase is None else {**given, "phase": enter(state.phase, phase)}
+
+        functools.update_wrapper(node, function, assigned=("__name__", "__doc__"), updated=())
+        del node.__wrapped__  # type: ignore[attr-defined]
+        return node
+
+    async def _classify(self, state: Turn) -> dict[str, Any]:
+        return {"last_intent": await self._chain.analyse(state.text, state)}
+
+    async def _collect(self, state: Turn) -> dict[str, Any]:
+        requirements = collect(state.requirements, state.text)
+        logger.info("requirements_collected", missing=requirements.missing())
+        return {"requirements": requirements}
+
+    async def _plan(self, state: Turn) -> dict[str, Any]:
+        strategy = await self._strategies.generate(
+            state.requirements, previous=state.strategy, feedback=state.feedback
         )
-        return outcome
+        return {"strategy": strategy, "confirmed": False}
 
-    def _enter(self, state: UniversalWorkflowState, phase: WorkflowPhase) -> UniversalWorkflowState:
-        """Return the state in another phase.
+    async def _confirm(self, state: Turn) -> dict[str, Any]:
+        if state.strategy is None:
+            raise PhaseError("there is no strategy to confirm")
+        return {"question": ask_confirmation(state.requirements, state.strategy)}
 
-        Raises:
-            PhaseError: the phase cannot follow the present one.
-        """
-        if phase not in ALLOWED_TRANSITIONS[state.phase]:
-            logger.error("transition_forbidden", current=state.phase.value, wanted=phase.value)
-            raise PhaseError(f"{phase.value} does not follow {state.phase.value}")
-        self.session_logger.log_session_event(
-            state.session_id,
-            "phase_entered",
-            previous=state.phase.value,
-            phase=phase.value,
-            turn=state.turn,
-        )
-        return state.model_copy(update={"phase": phase, "updated_at": utc_now()})
-
-    async def _requirements(self, state: UniversalWorkflowState, text: str) -> Outcome:
-        before = state.requirements
-        requirements = collect(before, text)
-        changed = [
-            field for field in Requirements.model_fields if getattr(before, field) != getattr(requirements, field)
-        ]
-        logger.info("requirements_collected", changed=changed, missing=requirements.missing())
-        state = state.model_copy(update={"requirements": requirements})
-        if not requirements.complete:
-            if not changed:
-                self.session_logger.log_warning(
-                    f"Message {state.turn} added nothing to the requirements",
-                    missing=requirements.missing(),
-                )
-            return Outcome(state, question_for(requirements))
-        return await self._plan(self._enter(state, WorkflowPhase.STRATEGY))
-
-    async def _plan(self, state: UniversalWorkflowState, feedback: str | None = None) -> Outcome:
-        strategy = await self._strategies.generate(state.requirements, previous=state.strategy, feedback=feedback)
-        if strategy.source != "llm":
-            self.session_logger.log_warning(
-                "strategy_source_degraded", source=strategy.source, revision=strategy.revision
-            )
-        state = state.model_copy(update={"strategy": strategy, "confirmed": False})
-        return Outcome(state, present_strategy(strategy))
-
-    async def _strategy(self, state: UniversalWorkflowState, text: str) -> Outcome:
-        if (strategy := state.strategy) is None:
-            logger.warning("strategy_missing_in_phase", turn=state.turn)
-            return await self._plan(state)
-        if self._intent(state) is Intent.APPROVE:
-            state = self._enter(state, WorkflowPhase.CONFIRMATION)
-            return Outcome(state, ask_confirmation(state.requirements, strategy))
-        requirements = collect(state.requirements, text)
-        logger.info("strategy_revision_requested", feedback_chars=len(text))
-        return await self._plan(state.model_copy(update={"requirements": requirements}), feedback=text)
-
-    async def _confirmation(self, state: UniversalWorkflowState, text: str) -> Outcome:
-        if self._intent(state) is Intent.APPROVE:
-            confirmed = state.model_copy(update={"confirmed": True})
-            return await self._write(self._enter(confirmed, WorkflowPhase.EMAIL))
-        logger.info("confirmation_declined", feedback_chars=len(text))
-        return await self._plan(self._enter(state, WorkflowPhase.STRATEGY), feedback=text)
-
-    async def _write(self, state: UniversalWorkflowState, feedback: str | None = None) -> Outcome:
+    async def _write(self, state: Turn) -> dict[str, Any]:
         if state.strategy is None:
             raise PhaseError("there is no strategy to write from")
-        draft = await self._emails.generate(state.requirements, state.strategy, feedback)
-        released = self._guard.check_email(draft, state.session_id)
-        self.session_logger.log_session_event(
-            state.session_id, "email_written", words=released.word_count, turn=state.turn
-        )
-        state = state.model_copy(update={"email": released, "updated_at": utc_now()})
-        return Outcome(state, f"Here is your e-mail.\n\n{released.subject}\n\n{released.body}")
+        return {"email": await self._emails.generate(state.requirements, state.strategy, state.feedback)}
 
-    async def _email(self, state: UniversalWorkflowState, text: str) -> Outcome:
-        match self._intent(state):
-            case Intent.APPROVE:
-                self.session_logger.log_session_event(state.session_id, "email_accepted")
-                return Outcome(state, "Glad to hear that. Tell me when you need another e-mail.")
-            case Intent.EMAIL_REQUEST:
-                fresh = self._enter(state, WorkflowPhase.REQUIREMENTS).model_copy(
-                    update={
-                        "requirements": Requirements(),
-                        "strategy": None,
-                        "confirmed": False,
-                        "email": None,
-                    }
-                )
-                return await self._requirements(fresh, text)
-            case _:
-                logger.info("email_revision_requested", feedback_chars=len(text))
-                return await self._write(state, feedback=text)
+    def _release(self, state: Turn) -> dict[str, Any]:
+        if state.email is None:
+            raise WorkflowExecutionError("no e-mail was written")
+        released = self._guard.check_email(state.email, state.session_id)
+        logger.log_session_event(state.session_id, "email_written", words=released.word_count, turn=state.turn)
+        return {"email": released}
 
-    @staticmethod
-    def _intent(state: UniversalWorkflowState) -> Intent | None:
-        return state.last_intent.intent if state.last_intent else None
+
+def _advance(state: Turn) -> Any:
+    """Say which step follows the classification; side nodes answer at once."""
+    from langgraph.types import Command
+
+    node = next_node(state)
+    if node is Node.WORKFLOW:
+        move = moves(state, state.text)
+        return Command(goto=move.step.value, update=dict(move.changes))
+    answered, reply = side_reply(state, node)
+    changes: dict[str, Any] = {"reply": reply}
+    if node is Node.RESET:
+        changes |= {"phase": answered.phase, **_blank(state)}
+    return Command(goto=Step.END.value, update=changes)
+
+
+def _after_collecting(state: Turn) -> str:
+    return Step.PLAN.value if state.requirements.complete else "compose"
+
+
+def _compose(state: Turn) -> dict[str, Any]:
+    return {"reply": reply_of(state)}
+
+
+def _without_gone(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a state without the keys that were taken out."""
+    tables = {name: known.get(name) for name in ("context_data", "error_recovery_state", "recovery_attempts")}
+    return {
+        name: {key: value for key, value in table.items() if value is not None}
+        for name, table in tables.items()
+        if isinstance(table, Mapping)
+    }
