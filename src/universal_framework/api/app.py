@@ -1,125 +1,152 @@
-"""The FastAPI application."""
+"""The FastAPI application: routes, what surrounds them, and their life from start to end.
+
+In: a configuration – valid, or to be validated at the start. Out: an ASGI application. It answers every request with
+what was asked for or with the envelope of `api.refusals`; nothing of a client's input and nothing of an exception is in
+an error. Its life is its lifespan: validation, services, health, monitoring; then the end of all, readiness first.
+"""
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from starlette.responses import Response
 
-from universal_framework.api.dependencies import Services, build_services
+from universal_framework.api.dependencies import build_services, section
+from universal_framework.api.middleware import BodyGate, Deadline, RateLimit, RequestContext
+from universal_framework.api.refusals import REQUEST_ID_HEADER, envelope, error_headers, phrase, request_id_of
 from universal_framework.api.response_transformer import transform_error
-from universal_framework.api.routes import workflow
-from universal_framework.config.environment import load_settings
-from universal_framework.config.settings import Settings
-from universal_framework.contracts.api import ErrorBody, ErrorResponse
+from universal_framework.api.routes import page, workflow
+from universal_framework.api.routes.health import HealthEndpoints, HealthFirst, HealthPolicy
+from universal_framework.config.issues import ValidationReport
+from universal_framework.config.models import MonitoringConfig, ProductionConfig
+from universal_framework.config.production_validator import ProductionConfigValidator
+from universal_framework.config.startup import Start, start
+from universal_framework.contracts.llm import LLMProvider
+from universal_framework.contracts.storage import SessionStore
 from universal_framework.errors import UniversalFrameworkError
+from universal_framework.health.registry import HealthRegistry
+from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 
-REQUEST_ID_HEADER = "x-request-id"
+logger = UniversalFrameworkLogger("api")
 
+Configured = Start | ProductionConfig | ProductionConfigValidator
 
-class RequestContext:
-    """Gives every request an id, binds it to the log lines, and reports the request to telemetry."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = uuid.uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
-        status = 500
-        started = time.perf_counter()
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                header = (REQUEST_ID_HEADER.encode(), request_id.encode())
-                message = {**message, "headers": [*message.get("headers", []), header]}
-            await send(message)
-
-        with bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_with_id)
-            finally:
-                services: Services = scope["app"].state.services
-                services.telemetry.route_event(
-                    "http_request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    duration_ms=round((time.perf_counter() - started) * 1000, 1),
-                )
+_TITLE: Final = "E-mail assistant"
 
 
-def _request_id(request: Request) -> str | None:
-    return getattr(request.state, "request_id", None)
+def create_app(
+    configured: Configured | None = None,
+    *,
+    owner_header: str | None = None,
+    store: SessionStore | None = None,
+    llm: LLMProvider | None = None,
+    health_policy: HealthPolicy | None = None,
+) -> FastAPI:
+    """Return the application.
 
-
-def _respond(status: int, body: ErrorResponse) -> JSONResponse:
-    return JSONResponse(status_code=status, content=body.model_dump())
-
-
-async def _own_error(request: Request, exc: Exception) -> JSONResponse:
-    status = exc.status if isinstance(exc, UniversalFrameworkError) else 500
-    return _respond(status, transform_error(exc, _request_id(request)))
-
-
-async def _validation_error(request: Request, exc: Exception) -> JSONResponse:
-    fields: list[str] = []
-    if isinstance(exc, RequestValidationError):
-        fields = sorted({".".join(str(part) for part in error["loc"]) for error in exc.errors()})
-    detail = f"Invalid request: {', '.join(fields) or 'body'}"
-    body = ErrorBody(code="invalid_request", detail=detail, request_id=_request_id(request))
-    return _respond(422, ErrorResponse(error=body))
-
-
-async def _http_error(request: Request, exc: Exception) -> JSONResponse:
-    status = exc.status_code if isinstance(exc, HTTPException) else 500
-    detail = str(exc.detail) if isinstance(exc, HTTPException) else "Error"
-    body = ErrorBody(code=f"http_{status}", detail=detail, request_id=_request_id(request))
-    return _respond(status, ErrorResponse(error=body))
-
-
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application; settings come from the environment unless they are given.
-
-    Raises:
-        ConfigurationError: the settings are wrong.
+    Args:
+        configured: A configuration, what `config.startup.start` made of one, or a validator that is asked in the
+            lifespan; by default one that finds the file and the environment itself.
+        owner_header: The header in which a trusted gateway says who asks; without it everybody is anonymous.
+        store: In place of the configured storage.
+        llm: In place of the configured language model.
+        health_policy: Who sees details of health; by default nobody.
     """
-    settings = load_settings() if settings is None else settings
-    services = build_services(settings)
+    configured = ProductionConfigValidator() if configured is None else configured
+    registry = HealthRegistry()
+    endpoints = HealthEndpoints(registry, prefix=_health_prefix(configured), policy=health_policy)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        begun = await _started(configured)
+        services = build_services(begun, health=registry, owner_header=owner_header, store=store, llm=llm)
+        app.state.start, app.state.services = begun, services
+        services.monitor.start()
+        logger.info("service_started", storage=services.storage_kind, llm=services.llm.label, safe=begun.safe_mode)
         try:
-            yield
+            async with registry.serving():
+                yield
         finally:
             await services.aclose()
+            logger.info("service_stopped")
 
-    app = FastAPI(title="E-mail assistant", version="1.4.0", lifespan=lifespan)
-    app.state.services = services
-    app.add_middleware(RequestContext)
-    app.add_exception_handler(UniversalFrameworkError, _own_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _own_error)
+    app = FastAPI(title=_TITLE, version="2.0.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.health = registry
+    for middleware in (Deadline, BodyGate, RateLimit, RequestContext):  # the last one is outermost
+        app.add_middleware(middleware)
+    app.add_middleware(HealthFirst, endpoints=endpoints)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    app.include_router(endpoints.router())
     app.include_router(workflow.router)
-
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        """Return whether the service and its storage answer."""
-        storage = "up" if await services.store.healthy() else "down"
-        return {"status": "ok" if storage == "up" else "degraded", "storage": storage}
-
+    app.include_router(page.router)
     return app
+
+
+async def _started(configured: Configured) -> Start:
+    if isinstance(configured, Start):
+        return configured
+    if isinstance(configured, ProductionConfigValidator):
+        return await start(configured)
+    sections = {name: getattr(configured, name) for name in type(configured).model_fields}
+    return Start(configured, sections, ValidationReport())
+
+
+def _health_prefix(configured: Configured) -> str:
+    if isinstance(configured, ProductionConfig):
+        return configured.monitoring.health_check_endpoint
+    if isinstance(configured, ProductionConfigValidator):
+        sections: Mapping[str, Any] = configured.examine().sections
+        found = sections.get("monitoring")
+        return found.health_check_endpoint if isinstance(found, MonitoringConfig) else "/health"
+    return section(configured, MonitoringConfig, MonitoringConfig()).health_check_endpoint
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+
+def _respond(request: Request, status: int, body: bytes, headers: Mapping[str, str]) -> Response:
+    kept = {**headers, REQUEST_ID_HEADER: request_id_of(request.scope)}
+    return Response(body, status, kept, "application/json")
+
+
+async def _own_error(request: Request, error: Exception) -> Response:
+    told = transform_error(error, request_id_of(request.scope)).error
+    known = error if isinstance(error, UniversalFrameworkError) else UniversalFrameworkError()
+    body = envelope(told.code, told.detail, request_id_of(request.scope))
+    return _respond(request, known.status, body, error_headers(known))
+
+
+async def _invalid_request(request: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    detail = f"Invalid request: {', '.join(sorted({_place(one) for one in problems})) or 'body'}"
+    return _respond(request, 422, envelope("invalid_request", detail, request_id_of(request.scope)), {})
+
+
+def _place(problem: Mapping[str, Any]) -> str:
+    """Return where a problem is, in names of ours; the name of a field that we do not know is the client's."""
+    parts = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        parts[-1] = "(unknown field)"
+    elif problem["type"] == "json_invalid":
+        parts = parts[:1]
+    return ".".join(parts)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    body = envelope(f"http_{status}", phrase(status), request_id_of(request.scope))
+    return _respond(request, status, body, headers)
+
+
+_HANDLERS: Final[dict[type[Exception], Any]] = {
+    UniversalFrameworkError: _own_error,
+    RequestValidationError: _invalid_request,
+    HTTPException: _http_error,
+}

@@ -1,16 +1,13 @@
 """Conversion of states and errors into the bodies that leave the service.
 
-A client never sees more of a state than this module copies. A part that cannot be converted is left
-out and named in ``warnings``; the reply itself always arrives. What went wrong is reported through
-the module's logging.Logger with the traceback, never in the body.
+In: a state, of any kind, or an error. Out: what a client may see of it, and no more than this module copies. A part
+that cannot be converted is left out and named in ``warnings``; the reply itself always arrives. What went wrong is
+told to the log, with the traceback, never in the body. What a simulation gave is named in ``degraded``.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Final
 
 from universal_framework.contracts.api import (
     EmailView,
@@ -22,36 +19,15 @@ from universal_framework.contracts.api import (
     SessionView,
     StrategyView,
 )
-from universal_framework.contracts.state import Role, WorkflowPhase, UniversalWorkflowState
+from universal_framework.contracts.state import Role, UniversalWorkflowState, WorkflowPhase
 from universal_framework.errors import UniversalFrameworkError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.state_access import StateLike, as_model, get_messages
+from universal_framework.workflow.orchestrator import degraded_agents
 
-logger = UniversalFrameworkLogger("response_transformer", via="stdlib")
+logger = UniversalFrameworkLogger("response_transformer")
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-SLOW_MS = 250.0
-MAX_REPLY_CHARS = 8000
-
-
-def timed(func: Callable[P, R]) -> Callable[P, R]:
-    """Report how long a conversion took; slow ones at INFO, for they hold up an answer."""
-
-    @wraps(func)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        started = time.perf_counter()
-        try:
-            return func(*args, **kwargs)
-        finally:
-            elapsed = (time.perf_counter() - started) * 1000
-            if elapsed > SLOW_MS:
-                logger.info("%s took %.1f ms", func.__name__, elapsed)
-            else:
-                logger.debug("%s took %.1f ms", func.__name__, elapsed)
-
-    return wrapper
+MAX_REPLY_CHARS: Final = 8000
 
 
 def strategy_view(state: UniversalWorkflowState) -> StrategyView | None:
@@ -71,7 +47,7 @@ def email_view(state: UniversalWorkflowState) -> EmailView | None:
     """Return the e-mail as clients see it.
 
     Raises:
-        ValueError: the e-mail is empty, which no client could show.
+        ValueError: The e-mail is empty, which no client could show.
     """
     if (email := state.email) is None:
         return None
@@ -81,37 +57,37 @@ def email_view(state: UniversalWorkflowState) -> EmailView | None:
 
 
 def clip(text: str, limit: int = MAX_REPLY_CHARS) -> str:
-    """Return ``text``, cut at a word border when it is longer than ``limit``."""
+    """Return `text`, cut at a word border when it is longer than `limit`."""
     if len(text) <= limit:
         return text
-    logger.warning("reply of %d characters cut to %d", len(text), limit, extra={"reply_chars": len(text)})
-    return text[:limit].rsplit(" ", 1)[0] + " …"
+    logger.warning("reply_cut", reply_chars=len(text), limit=limit)
+    return f"{text[:limit].rsplit(' ', 1)[0]} …"
 
 
-@timed
-def transform_state(state: StateLike, reply: str) -> ExecuteResponse:
-    """Return the answer to one message."""
+def transform_state(state: StateLike, reply: str, *, simulated: bool = False) -> ExecuteResponse:
+    """Return the answer to one message.
+
+    Args:
+        state: The conversation after it.
+        reply: What is said.
+        simulated: Whether the service runs in safe mode, without a language model.
+
+    Raises:
+        StateAccessError: `state` is none.
+    """
     model = as_model(state)
     warnings: list[str] = []
-    strategy: StrategyView | None = None
+    strategy = strategy_view(model) if model.phase is not WorkflowPhase.REQUIREMENTS else None
     email: EmailView | None = None
-
-    if model.phase is not WorkflowPhase.REQUIREMENTS:
-        strategy = strategy_view(model)
     try:
         email = email_view(model)
     except ValueError:
-        logger.exception("e-mail of session %.8s left out of the answer", model.session_id)
+        logger.exception("email_left_out", phase=model.phase.value, turn=model.turn)
         warnings.append("email_unavailable")
-
     if model.strategy is not None and model.strategy.source == "template":
         warnings.append("strategy_from_template")
-
-    logger.debug(
-        "transformed a state in phase %s",
-        model.phase.value,
-        extra={"phase": model.phase.value, "turn": model.turn},
-    )
+    if simulated:
+        warnings.append("safe_mode")
     return ExecuteResponse(
         session_id=model.session_id,
         phase=model.phase.value,
@@ -123,28 +99,18 @@ def transform_state(state: StateLike, reply: str) -> ExecuteResponse:
         strategy=strategy,
         email=email,
         warnings=warnings,
+        degraded=degraded_agents(model),
     )
 
 
 def transform_error(error: BaseException, request_id: str | None = None) -> ErrorResponse:
     """Return the body for an error; one that is not ours shows no detail at all."""
-    match error:
-        case UniversalFrameworkError():
-            logger.info(
-                "answering %s with status %d",
-                error.code,
-                error.status,
-                extra={"error_code": error.code},
-            )
-            body = ErrorBody(code=error.code, detail=error.public_detail, request_id=request_id)
-        case _:
-            logger.error(f"unexpected {type(error).__name__} reached the API", exc_info=error)
-            body = ErrorBody(
-                code=UniversalFrameworkError.code,
-                detail=UniversalFrameworkError.public_detail,
-                request_id=request_id,
-            )
-    return ErrorResponse(error=body)
+    known = error if isinstance(error, UniversalFrameworkError) else UniversalFrameworkError()
+    if known is error:
+        logger.info("answering_with_error", code=known.code, status=known.status)
+    else:
+        logger.error("unexpected_error", error_type=type(error).__name__, exc_info=error)
+    return ErrorResponse(error=ErrorBody(code=known.code, detail=known.public_detail, request_id=request_id))
 
 
 def session_view(state: StateLike) -> SessionView:
@@ -155,24 +121,18 @@ def session_view(state: StateLike) -> SessionView:
         phase=model.phase.value,
         turn=model.turn,
         complete=model.complete,
+        degraded=degraded_agents(model),
         message_count=len(model.messages),
         updated_at=model.updated_at,
     )
 
 
-@timed
 def history_view(state: StateLike, *, limit: int, role: Role | None = None) -> HistoryView:
-    """Return the last ``limit`` messages of a conversation."""
+    """Return the last `limit` messages of a conversation, of one author or of both."""
     model = as_model(state)
     messages = get_messages(model, role)
     entries = [
-        HistoryEntry(
-            role=message.role.value,
-            content=message.content,
-            created_at=message.created_at,
-        )
+        HistoryEntry(role=message.role.value, content=message.content, created_at=message.created_at)
         for message in messages[-limit:]
     ]
-    if len(entries) < len(messages):
-        logger.debug("history of %d messages shortened to %d", len(messages), len(entries))
     return HistoryView(session_id=model.session_id, total=len(messages), entries=entries)

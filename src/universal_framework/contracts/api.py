@@ -35,7 +35,10 @@ class EmailView(BaseModel):
 
 
 class ExecuteResponse(BaseModel):
-    """Answer to one message."""
+    """Answer to one message.
+
+    `degraded` names the agents in whose place a simulation gave what the conversation holds now.
+    """
 
     session_id: str
     phase: str
@@ -47,6 +50,7 @@ class ExecuteResponse(BaseModel):
     strategy: StrategyView | None = None
     email: EmailView | None = None
     warnings: list[str] = Field(default_factory=list)
+    degraded: list[str] = Field(default_factory=list)
 
 
 class SessionView(BaseModel):
@@ -56,6 +60,7 @@ class SessionView(BaseModel):
     phase: str
     turn: int
     complete: bool
+    degraded: list[str] = Field(default_factory=list)
     message_count: int
     updated_at: datetime
 

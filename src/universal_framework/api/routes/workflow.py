@@ -1,42 +1,28 @@
 """Routes of the e-mail workflow: messages, background jobs, sessions and their history.
 
-The central function is :func:`process_message`. It takes one message through the whole service:
+The central function is `process_message`. It takes one message through the whole service: find the session and have it
+to oneself, ask safe mode whether the message may enter, add it to the conversation, let the orchestrator answer, build
+the response, store the session. What is answered with 200 is stored; what is not, is not there – but for a note that
+something failed.
 
-1. find or begin the session,
-2. ask safe mode whether the message may enter,
-3. add it to the conversation,
-4. find out what the user wants,
-5. let the orchestrator, or a side node, answer,
-6. store the session and build the response.
-
-Errors of the service's own kinds go through to the application's handlers, which turn them into error
-bodies. Anything else becomes a ``WorkflowExecutionError``, so that no traceback ever reaches a client.
+Of two messages to one session at once, one is answered and the other gets 409 `session_conflict`, at once where this
+process is at work on the session, else when it is to be stored. Nothing of a message, and no session id, is logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from functools import wraps
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Final
 
-from fastapi import (
-    APIRouter,
-    BackgroundTasks,
-    Body,
-    Depends,
-    Path,
-    Query,
-    Request,
-    Response,
-    status,
-)
+from fastapi import APIRouter, Body, Depends, Path, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from universal_framework.api.dependencies import Services, get_services
+from universal_framework.api.dependencies import Services, get_owner, get_services
 from universal_framework.api.jobs import Job, JobStatus
+from universal_framework.api.middleware import ANONYMOUS
+from universal_framework.api.refusals import RefusalError
 from universal_framework.api.response_transformer import (
     history_view,
     session_view,
@@ -54,46 +40,34 @@ from universal_framework.contracts.api import (
 )
 from universal_framework.contracts.state import (
     ErrorInfo,
-    IntentResult,
     Requirements,
     Role,
-    WorkflowPhase,
     UniversalWorkflowState,
+    WorkflowPhase,
     utc_now,
 )
 from universal_framework.errors import (
-    InvalidInputError,
     PhaseError,
     SafeModeViolationError,
     SessionNotFoundError,
-    SessionStoreError,
     UniversalFrameworkError,
     WorkflowExecutionError,
 )
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
-from universal_framework.utils.session_logging import shorten_session_id
-from universal_framework.workflow.intent_classification_nodes import (
-    Node,
-    classify_intent_node,
-    next_node,
-    side_reply,
-)
+from universal_framework.workflow.simulation import simulation
 
 logger = UniversalFrameworkLogger("workflow_routes")
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": ErrorResponse} for code in (403, 404, 409, 422, 500, 502, 503)
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    code: {"model": ErrorResponse} for code in (400, 403, 404, 408, 409, 413, 415, 422, 429, 500, 502, 503, 504)
 }
-MAX_KEPT_ERRORS = 10
-SLOW_REQUEST_MS = 5000.0
-SESSION_ID = r"^[A-Za-z0-9_-]{6,64}$"
+MAX_KEPT_ERRORS: Final = 10
+SESSION_ID: Final = r"^[A-Za-z0-9_-]{6,64}$"
 
 router = APIRouter(prefix="/api/workflow", tags=["workflow"], responses=ERRORS)
 
 ServicesDep = Annotated[Services, Depends(get_services)]
+OwnerDep = Annotated[str, Depends(get_owner)]
 SessionId = Annotated[str, Path(pattern=SESSION_ID)]
 
 
@@ -122,7 +96,7 @@ class RequirementsForm(BaseModel):
     topic: str | None = Field(default=None, min_length=1, max_length=300)
     audience: str | None = Field(default=None, min_length=1, max_length=300)
     tone: str | None = Field(default=None, min_length=1, max_length=60)
-    key_points: list[str] | None = Field(default=None, min_length=1, max_length=20)
+    key_points: list[Annotated[str, Field(max_length=300)]] | None = Field(default=None, min_length=1, max_length=20)
 
 
 class RequirementsView(BaseModel):
@@ -142,136 +116,103 @@ class PhaseView(BaseModel):
     position: int
 
 
-def elapsed_ms(started: float) -> float:
-    """Return the milliseconds since ``started``, a value of ``time.perf_counter``."""
-    return round((time.perf_counter() - started) * 1000, 2)
+# -- one message through the service ----------------------------------------------------------------------------------
 
 
-def measured(step: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Report the duration of a step, whether it succeeds or not."""
-
-    def decorate(func: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        @wraps(func)
-        async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            started = time.perf_counter()
-            try:
-                return await func(*args, **kwargs)
-            finally:
-                logger.debug("step_finished", step=step, duration_ms=elapsed_ms(started), channel="session_debug")
-
-        return wrapper
-
-    return decorate
-
-
-async def load_session(services: Services, session_id: str) -> UniversalWorkflowState:
+async def load_session(services: Services, session_id: str, owner: str) -> UniversalWorkflowState:
     """Return a stored session.
 
     Raises:
-        SessionNotFoundError: there is none under this id.
-        SessionStoreError: the storage does not answer.
+        SessionNotFoundError: `owner` has none under this id.
+        SessionStoreError: The storage does not answer.
     """
-    state = await services.store.load(session_id)
+    state = await services.store.load(session_id, owner=owner)
     if state is None:
-        logger.info("session_unknown", session_id=shorten_session_id(session_id))
-        raise SessionNotFoundError(f"no session {session_id!r}")
+        logger.log_session_event(session_id, "session_unknown")
+        raise SessionNotFoundError("no such session")
     return state
 
 
-@measured("save_session")
-async def save_session(services: Services, state: UniversalWorkflowState, *, reason: str) -> None:
-    """Store a session.
+async def process_message(services: Services, message: str, session_id: str | None, owner: str) -> ExecuteResponse:
+    """Take one message through the service and return the response to it.
 
     Raises:
-        SessionStoreError: the storage does not answer.
+        UniversalFrameworkError: The message cannot be answered; the kind says why.
     """
-    log = logger.bind(session_id=shorten_session_id(state.session_id), reason=reason, channel="session_debug")
-    log.debug("session_saving", phase=state.phase.value, messages=len(state.messages))
+    if session_id is None:
+        return await _conversed(services, message, UniversalWorkflowState.new(), owner)
+    with services.taken(session_id, owner):
+        state = await load_session(services, session_id, owner)
+        try:
+            return await _conversed(services, message, state, owner)
+        except UniversalFrameworkError as error:
+            await _remember_failure(services, state, error, owner)
+            raise
+
+
+async def _conversed(
+    services: Services, message: str, state: UniversalWorkflowState, owner: str
+) -> ExecuteResponse:
+    """Return the response to a message in a conversation, which is stored then."""
+    started = time.perf_counter()
+    outcome = "failed"
+    is_new = state.version == 0
+    before = state.phase
+    services.monitor.record_workflow_start(state.session_id, owner)
     try:
-        await services.store.save(state)
-    except SessionStoreError:
-        log.error("session_save_failed", turn=state.turn, exc_info=True)
+        services.guard.check_message(message, state.session_id)
+        asked = services.history.add_user_message(state, message)
+        state, reply = await _answered(services, asked.model_copy(update={"turn": asked.turn + 1}))
+        state = services.history.add_assistant_message(state, reply)
+        response = transform_state(state, reply, simulated=services.safe_mode)
+        store = services.store.create if is_new else services.store.save
+        await store(state, owner=owner)
+        outcome = "success"
+    except UniversalFrameworkError:
         raise
-    log.debug(f"Session saved after turn {state.turn}", complete=state.complete)
+    except Exception as error:
+        logger.exception("workflow_crashed", error_type=type(error).__name__, phase=before.value)
+        raise WorkflowExecutionError(f"unexpected {type(error).__name__}") from error
+    finally:
+        services.monitor.record_workflow_completion(state.session_id, time.perf_counter() - started, outcome)  # type: ignore[arg-type]
+    _tell(state, before, is_new=is_new, degraded=response.degraded)
+    return response
 
 
-async def remember_failure(services: Services, state: UniversalWorkflowState, error: UniversalFrameworkError) -> None:
-    """Add an error to the stored session; a storage that fails too must not hide the first error."""
+async def _answered(services: Services, state: UniversalWorkflowState) -> tuple[UniversalWorkflowState, str]:
+    """Return the state and the reply of the orchestrator; in safe mode no language model is called."""
+    with services.recovery.deadline(services.limits.agent_seconds):
+        if not services.safe_mode:
+            outcome = await services.orchestrator.run(state)
+        else:
+            with simulation():
+                outcome = await services.orchestrator.run(state)
+    return outcome.state, outcome.reply
+
+
+def _tell(state: UniversalWorkflowState, before: WorkflowPhase, *, is_new: bool, degraded: list[str]) -> None:
+    """Report what was acknowledged: to the audit trail the beginning and the e-mail, to the log every step."""
+    if is_new:
+        logger.audit("session_created", session_id=state.session_id)
+    if state.phase is WorkflowPhase.EMAIL and before is not WorkflowPhase.EMAIL:
+        logger.audit("email_completed", session_id=state.session_id, turns=state.turn, degraded=degraded)
+    logger.log_session_event(
+        state.session_id, "workflow_advanced", phase=state.phase.value, turn=state.turn, degraded=degraded
+    )
+
+
+async def _remember_failure(
+    services: Services, state: UniversalWorkflowState, error: UniversalFrameworkError, owner: str
+) -> None:
+    """Add a failure of the service to the stored session; what fails then must not hide the first error."""
+    if error.status < 500 or error.status == 503 and "store" in error.code:
+        return
     info = ErrorInfo(code=error.code, detail=error.public_detail, phase=state.phase)
     failed = state.model_copy(update={"errors": [*state.errors, info][-MAX_KEPT_ERRORS:], "updated_at": utc_now()})
     try:
-        await save_session(services, failed, reason="failure")
-    except SessionStoreError:
-        logger.warning("failure_not_remembered", code=error.code, exc_info=True, channel="session_debug")
-
-
-def record_message(services: Services, state: UniversalWorkflowState, role: Role, text: str) -> UniversalWorkflowState:
-    """Return the state with one more message.
-
-    Raises:
-        InvalidInputError: a user's text is empty or too long.
-    """
-
-    try:
-        match role:
-            case Role.USER:
-                state = services.history.add_user_message(state, text)
-            case Role.ASSISTANT:
-                state = services.history.add_assistant_message(state, text)
-    except InvalidInputError as exc:
-        logger.warning("message_rejected", chars=len(text), exc_info=exc, channel="conversation_debug")
-        raise
-    logger.info(
-        "message_recorded",
-        role=role.value,
-        chars=len(text),
-        messages=len(state.messages),
-        channel="conversation_debug",
-    )
-    logger.debug("message_preview", preview=text[:60], channel="conversation_debug")
-    return state
-
-
-def describe_intent(target: Any, state: UniversalWorkflowState, result: IntentResult | None) -> None:
-    """Write what was understood, on the logger of the caller."""
-    if result is None:
-        target.warning("intent_not_available", phase=state.phase.value)
-        return
-    target.info(
-        "intent_understood",
-        intent=result.intent.value,
-        source=result.source,
-        phase=state.phase.value,
-    )
-    if result.confidence < 0.5:
-        target.warning(f"Low confidence {result.confidence:.2f} for {result.intent.value}")
-
-
-@measured("analyse_intent")
-async def analyse_intent(services: Services, state: UniversalWorkflowState) -> tuple[UniversalWorkflowState, Node]:
-    """Return the state with the intent of its last message, and the node that answers it.
-
-    Raises:
-        InvalidInputError: the message has no text.
-    """
-    try:
-        logger.debug("intent_analysis_started", phase=state.phase.value, turn=state.turn, channel="intent_debug")
-        state = await classify_intent_node(state, services.chain)
-    except UniversalFrameworkError as exc:
-        logger.error("intent_analysis_aborted", code=exc.code, exc_info=True, channel="intent_debug")
-        raise
-    describe_intent(logger.bind(channel="intent_debug"), state, state.last_intent)
-    return state, next_node(state)
-
-
-async def answer(services: Services, state: UniversalWorkflowState, node: Node) -> tuple[UniversalWorkflowState, str]:
-    """Return the state and the reply of the node that answers."""
-    if node is not Node.WORKFLOW:
-        state, reply = side_reply(state, node)
-        logger.info("side_node_answered", node=node.value, phase=state.phase.value, channel="workflow")
-        return state, reply
-    outcome = await services.orchestrator.run(state)
-    return outcome.state, outcome.reply
+        await services.store.save(failed, owner=owner)
+    except UniversalFrameworkError as second:
+        logger.warning("failure_not_remembered", code=error.code, because=second.code)
 
 
 def requirements_view(requirements: Requirements) -> RequirementsView:
@@ -285,182 +226,49 @@ def requirements_view(requirements: Requirements) -> RequirementsView:
     )
 
 
-def build_response(state: UniversalWorkflowState, reply: str) -> ExecuteResponse:
-    """Return the response to a message.
-
-    Raises:
-        WorkflowExecutionError: the state cannot be shown.
-    """
-    try:
-        response = transform_state(state, reply)
-    except (UniversalFrameworkError, ValueError) as exc:
-        logger.warning(
-            "response_not_built", phase=state.phase.value, turn=state.turn, exc_info=True, channel="response_debug"
-        )
-        raise WorkflowExecutionError("the response could not be built") from exc
-    if response.warnings:
-        logger.warning(
-            "response_with_warnings", warnings=response.warnings, phase=response.phase, channel="response_debug"
-        )
-    logger.info(
-        "response_built",
-        phase=response.phase,
-        reply_chars=len(response.reply),
-        parts=sorted(part for part in ("strategy", "email") if getattr(response, part) is not None),
-        channel="response_debug",
-    )
-    return response
-
-
-def report_completion(state: UniversalWorkflowState, node: Node, started: float) -> None:
-    """Write that a message was answered, and when the answer was an e-mail."""
-
-    duration = elapsed_ms(started)
-    if (email := state.email) is not None and node is Node.WORKFLOW:
-        logger.info(
-            "workflow_completed",
-            turns=state.turn,
-            words=email.word_count,
-            revision=state.strategy.revision if state.strategy else 0,
-            duration_ms=duration,
-            channel="workflow_completion",
-        )
-    else:
-        logger.info("workflow_advanced", phase=state.phase.value, turn=state.turn, channel="workflow_completion")
-    if duration > SLOW_REQUEST_MS:
-        logger.warning(f"Slow request: {duration:.0f} ms", phase=state.phase.value, channel="workflow_completion")
-
-
-async def process_message(services: Services, message: str, session_id: str | None) -> ExecuteResponse:
-    """Take one message through the service and return the response to it.
-
-    Raises:
-        UniversalFrameworkError: the message cannot be answered; the kind says why.
-    """
-    started = time.perf_counter()
-    steps: list[str] = []
-
-    def done(step: str) -> None:
-        steps.append(step)
-        logger.debug("workflow_step_done", step=step, position=len(steps), channel="workflow")
-
-    logger.info("workflow_request_received", chars=len(message), resumed=session_id is not None, channel="workflow")
-
-    if session_id is None:
-        state = UniversalWorkflowState.new()
-        logger.info("session_created", session_id=shorten_session_id(state.session_id), channel="session_debug")
-    else:
-        try:
-            state = await load_session(services, session_id)
-        except SessionStoreError as exc:
-            logger.error(
-                "session_load_failed", session_id=shorten_session_id(session_id), exc_info=exc, channel="session_debug"
-            )
-            raise
-        logger.info(
-            "session_resumed",
-            session_id=shorten_session_id(session_id),
-            phase=state.phase.value,
-            turn=state.turn,
-            channel="workflow",
-        )
-    done("session")
-
-    try:
-        services.guard.check_message(message, state.session_id)
-    except SafeModeViolationError as exc:
-        logger.warning("workflow_message_blocked", rule=exc.rule, phase=state.phase.value, channel="workflow")
-        raise
-    done("safe_mode")
-
-    state = record_message(services, state, Role.USER, message)
-    state = state.model_copy(update={"turn": state.turn + 1})
-    done("conversation")
-
-    try:
-        state, node = await analyse_intent(services, state)
-        done("intent")
-        state, reply = await answer(services, state, node)
-        done("answer")
-    except UniversalFrameworkError as exc:
-        logger.error(
-            "workflow_failed",
-            code=exc.code,
-            phase=state.phase.value,
-            steps=steps,
-            exc_info=exc,
-            channel="workflow",
-        )
-        await remember_failure(services, state, exc)
-        raise
-    except Exception as exc:
-        logger.exception("workflow_crashed", error_type=type(exc).__name__, steps=steps, channel="workflow")
-        error = WorkflowExecutionError(f"unexpected {type(exc).__name__}")
-        await remember_failure(services, state, error)
-        raise error from exc
-
-    state = record_message(services, state, Role.ASSISTANT, reply)
-    await save_session(services, state, reason="answered")
-    done("stored")
-
-    response = build_response(state, reply)
-    report_completion(state, node, started)
-    return response
+# -- routes -----------------------------------------------------------------------------------------------------------
 
 
 @router.post("/execute")
-async def execute_workflow(services: ServicesDep, body: Annotated[ExecuteRequest, Body()]) -> ExecuteResponse:
+async def execute_workflow(
+    services: ServicesDep, owner: OwnerDep, body: Annotated[ExecuteRequest, Body()]
+) -> ExecuteResponse:
     """Answer one message of a new or a running conversation."""
-    response = await process_message(services, body.message, body.session_id)
-    logger.debug("workflow_response_sent", phase=response.phase, complete=response.complete)
-    return response
+    return await process_message(services, body.message, body.session_id, owner)
 
 
 async def run_job(services: Services, job: Job, body: ExecuteRequest) -> None:
-    """Execute a message in the background and keep its result; never raises."""
-    log = logger.bind(job_id=job.job_id, channel="workflow_async")
-    job.status = JobStatus.RUNNING
+    """Execute a message in the background and keep its result; raises nothing but its cancellation."""
     started = time.perf_counter()
-    log.info("workflow_job_started", resumed=body.session_id is not None)
     try:
-        job.response = await process_message(services, body.message, body.session_id)
+        async with asyncio.timeout(services.limits.request_seconds):
+            job.response = await process_message(services, body.message, body.session_id, job.owner)
         job.status = JobStatus.SUCCEEDED
-    except asyncio.CancelledError:
-        job.status = JobStatus.FAILED
-        log.warning("workflow_job_cancelled", duration_ms=elapsed_ms(started))
-        raise
-    except UniversalFrameworkError as exc:
-        job.status = JobStatus.FAILED
-        job.error = transform_error(exc).error
-        log.error("workflow_job_failed", code=exc.code, exc_info=True)
-    except Exception as exc:
-        job.status = JobStatus.FAILED
-        job.error = transform_error(exc).error
-        log.exception("workflow_job_crashed", error_type=type(exc).__name__)
+    except TimeoutError:
+        job.error = transform_error(RefusalError(504, "request_timeout", "The request took too long.")).error
+    except Exception as error:  # noqa: BLE001 - told by transform_error, and kept for the client
+        job.error = transform_error(error).error
     finally:
-        log.info("workflow_job_finished", status=job.status.value, duration_ms=elapsed_ms(started))
+        if job.status is not JobStatus.SUCCEEDED:
+            job.status = JobStatus.FAILED
+        duration = round((time.perf_counter() - started) * 1000, 2)
+        logger.info("workflow_job_finished", status=job.status.value, duration_ms=duration)
 
 
 @router.post("/execute-async", status_code=status.HTTP_202_ACCEPTED)
 async def execute_workflow_async(
-    services: ServicesDep,
-    body: Annotated[ExecuteRequest, Body()],
-    tasks: BackgroundTasks,
-    request: Request,
-    response: Response,
+    services: ServicesDep, owner: OwnerDep, body: Annotated[ExecuteRequest, Body()], response: Response
 ) -> JobView:
     """Accept one message; the answer is fetched from the job later."""
-    job = services.jobs.create()
-    tasks.add_task(run_job, services, job, body)
-    response.headers["location"] = str(request.url_for("get_job", job_id=job.job_id))
-    logger.info("workflow_job_accepted", job_id=job.job_id, channel="workflow_async")
+    job = services.jobs.start(owner, lambda own: run_job(services, own, body))
+    response.headers["location"] = f"{router.prefix}/jobs/{job.job_id}"
     return job.view()
 
 
-@router.get("/jobs/{job_id}", name="get_job")
-async def get_job(services: ServicesDep, job_id: str) -> JobView:
+@router.get("/jobs/{job_id}")
+async def get_job(services: ServicesDep, owner: OwnerDep, job_id: Annotated[str, Path(max_length=64)]) -> JobView:
     """Return the state of a background job, with its result once it has one."""
-    return services.jobs.get(job_id).view()
+    return services.jobs.get(job_id, owner).view()
 
 
 @router.get("/phases")
@@ -472,117 +280,102 @@ async def list_phases() -> list[PhaseView]:
 @router.post("/intent")
 async def classify_text(
     services: ServicesDep,
-    text: Annotated[str, Body(embed=True, max_length=2000)],
+    text: Annotated[str, Body(embed=True, min_length=1, max_length=2000)],
     phase: Annotated[WorkflowPhase, Body(embed=True)] = WorkflowPhase.REQUIREMENTS,
 ) -> IntentView:
     """Classify a text as if it were said in a phase; nothing is stored."""
     state = UniversalWorkflowState.new().model_copy(update={"phase": phase})
     result = await services.chain.analyse(text, state)
-    logger.info("intent_probed", intent=result.intent.value, phase=phase.value)
     return IntentView(intent=result.intent.value, confidence=result.confidence, source=result.source)
 
 
 @router.get("/sessions")
-async def list_sessions(services: ServicesDep, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> list[str]:
-    """Return the ids of the stored sessions."""
-    ids = await services.store.list_ids(limit)
-    logger.info("sessions_listed", count=len(ids), limit=limit)
-    return ids
+async def list_sessions(
+    services: ServicesDep, owner: OwnerDep, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> list[str]:
+    """Return the ids of the caller's sessions, the latest used first; a session's id is all an anonymous one has."""
+    if owner == ANONYMOUS:
+        raise RefusalError(403, "owner_required", "Only a known caller can list sessions.")
+    return await services.store.list_ids(owner=owner, limit=limit)
 
 
 @router.get("/sessions/{session_id}")
-async def get_session(services: ServicesDep, session_id: SessionId) -> SessionView:
+async def get_session(services: ServicesDep, owner: OwnerDep, session_id: SessionId) -> SessionView:
     """Return the summary of a session."""
-    return session_view(await load_session(services, session_id))
+    return session_view(await load_session(services, session_id, owner))
 
 
 @router.delete("/sessions/{session_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_session(services: ServicesDep, session_id: SessionId) -> None:
+async def delete_session(services: ServicesDep, owner: OwnerDep, session_id: SessionId) -> None:
     """Forget a session and everything that was said in it."""
-    if not await services.store.delete(session_id):
-        logger.warning("session_delete_missed", session_id=shorten_session_id(session_id))
-        raise SessionNotFoundError(f"no session {session_id!r}")
-    logger.info("session_forgotten", session_id=shorten_session_id(session_id))
+    if not await services.store.delete(session_id, owner=owner):
+        raise SessionNotFoundError("no such session")
+    logger.audit("session_deleted", session_id=session_id)
 
 
 @router.get("/sessions/{session_id}/history")
 async def get_history(
     services: ServicesDep,
+    owner: OwnerDep,
     session_id: SessionId,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     role: Role | None = None,
 ) -> HistoryView:
     """Return the last messages of a session, of one author or of both."""
-    state = await load_session(services, session_id)
-    view = history_view(state, limit=limit, role=role)
-    if not view.entries:
-        logger.info("history_empty", session_id=shorten_session_id(session_id))
-    else:
-        logger.debug("history_read", entries=len(view.entries), total=view.total, channel="conversation_debug")
-        logger.debug("history_summary", summary=services.history.summarise(state), channel="conversation_debug")
-    return view
+    return history_view(await load_session(services, session_id, owner), limit=limit, role=role)
 
 
 @router.get("/sessions/{session_id}/export")
 async def export_history(
-    services: ServicesDep, session_id: SessionId, with_content: bool = False
+    services: ServicesDep, owner: OwnerDep, session_id: SessionId, *, with_content: bool = False
 ) -> list[dict[str, str]]:
     """Return all messages of a session for an export, by default without what was said."""
     services.guard.require(Operation.HISTORY_EXPORT)
-    state = await load_session(services, session_id)
+    state = await load_session(services, session_id, owner)
+    logger.audit("session_exported", session_id=session_id, with_content=with_content)
     return services.history.export(state, with_content=with_content)
 
 
 @router.get("/sessions/{session_id}/errors")
-async def get_errors(services: ServicesDep, session_id: SessionId) -> list[ErrorView]:
+async def get_errors(services: ServicesDep, owner: OwnerDep, session_id: SessionId) -> list[ErrorView]:
     """Return the failures that a session has survived, oldest first."""
-    state = await load_session(services, session_id)
+    state = await load_session(services, session_id, owner)
     return [
-        ErrorView(
-            code=error.code,
-            detail=error.detail,
-            phase=error.phase.value,
-            occurred_at=error.occurred_at,
-        )
+        ErrorView(code=error.code, detail=error.detail, phase=error.phase.value, occurred_at=error.occurred_at)
         for error in state.errors
     ]
 
 
 @router.get("/sessions/{session_id}/requirements")
-async def get_requirements(services: ServicesDep, session_id: SessionId) -> RequirementsView:
+async def get_requirements(services: ServicesDep, owner: OwnerDep, session_id: SessionId) -> RequirementsView:
     """Return what is known about the e-mail of a session."""
-    return requirements_view((await load_session(services, session_id)).requirements)
+    return requirements_view((await load_session(services, session_id, owner)).requirements)
 
 
 @router.put("/sessions/{session_id}/requirements")
 async def put_requirements(
-    services: ServicesDep, session_id: SessionId, form: Annotated[RequirementsForm, Body()]
+    services: ServicesDep, owner: OwnerDep, session_id: SessionId, form: Annotated[RequirementsForm, Body()]
 ) -> RequirementsView:
     """Set requirements from a form, while they are still being collected.
 
     The next message continues from them; the form itself does not advance the workflow.
     """
-    state = await load_session(services, session_id)
-    if state.phase is not WorkflowPhase.REQUIREMENTS:
-        logger.warning("requirements_form_refused", phase=state.phase.value, turn=state.turn)
-        raise PhaseError(f"requirements are settled in phase {state.phase.value}")
-
-    given = form.model_dump(exclude_none=True)
-    try:
-        for text in (form.topic, form.audience, *(form.key_points or [])):
-            if text:
-                services.guard.check_message(text, state.session_id)
-    except SafeModeViolationError as exc:
-        logger.warning("requirements_form_blocked", rule=exc.rule, fields=sorted(given))
-        raise
-
-    if points := given.get("key_points"):
-        given["key_points"] = tuple(point for point in points if point.strip())
-    requirements = state.requirements.model_copy(update=given)
-    await save_session(
-        services,
-        state.model_copy(update={"requirements": requirements, "updated_at": utc_now()}),
-        reason="form",
-    )
-    logger.info("requirements_form_saved", fields=sorted(given), missing=len(requirements.missing()))
+    with services.taken(session_id, owner):
+        state = await load_session(services, session_id, owner)
+        if state.phase is not WorkflowPhase.REQUIREMENTS:
+            raise PhaseError(f"requirements are settled in phase {state.phase.value}")
+        given = form.model_dump(exclude_none=True)
+        try:
+            for text in (form.topic, form.audience, form.tone, *(form.key_points or [])):
+                if text:
+                    services.guard.check_message(text, state.session_id)
+        except SafeModeViolationError as error:
+            logger.warning("requirements_form_blocked", rule=error.rule, fields=sorted(given))
+            raise
+        if "key_points" in given:
+            given["key_points"] = tuple(point for point in given["key_points"] if point.strip())
+        requirements = state.requirements.model_copy(update=given)
+        changed = state.model_copy(update={"requirements": requirements, "updated_at": utc_now()})
+        await services.store.save(changed, owner=owner)
+    logger.log_session_event(session_id, "requirements_form_saved", missing=len(requirements.missing()))
     return requirements_view(requirements)
