@@ -2,7 +2,8 @@
 
 A session belongs to its owner, an id that the caller's authentication gives; nobody else can tell it from one that
 does not exist. A save says which version it was made from, so that of two concurrent answers one wins and the other is
-told. Every method raises `SessionStoreError` when the storage cannot be reached or does not take what is written.
+told. Every method raises `SessionStoreError` when the storage cannot be reached or does not take what is written, and
+`InvalidInputError` for an owner without a name.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ class SessionStore(Protocol):
         """Store a new session and return it as version 1.
 
         Raises:
-            SessionConflictError: There is a session with this id.
+            SessionConflictError: `owner` has a session with this id.
             SessionTooLargeError: The state takes more bytes than the storage allows.
+            StateAccessError: It cannot be written as JSON and read back.
         """
         ...
 
@@ -35,11 +37,16 @@ class SessionStore(Protocol):
             SessionConflictError: The session has another version by now.
             SessionNotFoundError: `owner` has no such session, or it has expired meanwhile.
             SessionTooLargeError: The state takes more bytes than the storage allows.
+            StateAccessError: It cannot be written as JSON and read back.
         """
         ...
 
     async def delete(self, session_id: str, *, owner: str) -> bool:
         """Forget a session; return whether `owner` had it."""
+        ...
+
+    async def expire(self, session_id: str, *, owner: str, seconds: float) -> bool:
+        """End a session in `seconds` at the latest, however busy it is; return whether `owner` has it."""
         ...
 
     async def list_ids(self, *, owner: str, limit: int = 100) -> list[str]:

@@ -1,4 +1,8 @@
-"""The conversation's messages: adding, trimming, summarising and exporting them."""
+"""The conversation's messages: adding, trimming, summarising and exporting them.
+
+In: a state. Out: another one, within the limits that were given; the one that came in is not written to. Never: text of
+a message, or a session id, in a log.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections import Counter
 from universal_framework.contracts.state import Message, Role, UniversalWorkflowState, utc_now
 from universal_framework.errors import InvalidInputError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
+from universal_framework.utils.session_logging import hashed_session_id
 from universal_framework.utils.state_access import get_messages
 
 logger = UniversalFrameworkLogger("conversation_history_manager")
@@ -21,8 +26,8 @@ class ConversationHistoryManager:
     """
 
     def __init__(self, *, limit: int = 20, max_message_chars: int = 4000) -> None:
-        if limit < 2:
-            raise ValueError("a history needs room for at least two messages")
+        if limit < 2 or max_message_chars < 1:
+            raise ValueError("a history needs room for at least two messages, a message for one character")
         self._limit = limit
         self._max_message_chars = max_message_chars
 
@@ -30,20 +35,23 @@ class ConversationHistoryManager:
         """Return the state with one more user message.
 
         Raises:
-            InvalidInputError: the text is empty or too long.
+            InvalidInputError: The text is empty, too long, or cannot be encoded.
         """
         content = text.strip()
+        if not _is_text(content):
+            logger.log_warning("user_message_no_text", session_id=hashed_session_id(state.session_id))
+            raise InvalidInputError("the message holds half a character (a lone surrogate)")
         if not content:
-            logger.log_warning("user_message_empty", session_id=state.session_id)
+            logger.log_warning("user_message_empty", session_id=hashed_session_id(state.session_id))
             raise InvalidInputError("the message is empty")
         if (size := len(content)) > self._max_message_chars:
             logger.log_warning(
                 "user_message_too_long",
-                session_id=state.session_id,
+                session_id=hashed_session_id(state.session_id),
                 size=size,
                 limit=self._max_message_chars,
             )
-            raise InvalidInputError(f"the message has {size} characters")
+            raise InvalidInputError(f"the message has {size} characters; at most {self._max_message_chars} are allowed")
         return self._append(state, Message(role=Role.USER, content=content))
 
     def add_assistant_message(self, state: UniversalWorkflowState, text: str) -> UniversalWorkflowState:
@@ -52,7 +60,7 @@ class ConversationHistoryManager:
 
     def _append(self, state: UniversalWorkflowState, message: Message) -> UniversalWorkflowState:
         messages = [*state.messages, message]
-        logger.debug("appended a message of %s, %d in all", message.role.value, len(messages))
+        logger.debug("message_appended", role=message.role.value, messages=len(messages))
         if len(messages) > self._limit:
             messages = self._trim(state.session_id, messages)
         logger.log_performance_metric("history_messages", len(messages), unit="messages")
@@ -68,7 +76,7 @@ class ConversationHistoryManager:
         counts = Counter(message.role for message in state.messages)
         opening = next((m.content for m in state.messages if m.role is Role.USER), "")
         if len(opening) > SUMMARY_CHARS:
-            opening = opening[:SUMMARY_CHARS].rsplit(" ", 1)[0] + " …"
+            opening = f"{opening[:SUMMARY_CHARS].rsplit(' ', 1)[0]} …"
         return f"{counts[Role.USER]} user and {counts[Role.ASSISTANT]} assistant messages; it began with: {opening}"
 
     def export(self, state: UniversalWorkflowState, *, with_content: bool) -> list[dict[str, str]]:
@@ -85,3 +93,11 @@ class ConversationHistoryManager:
             messages=len(rows),
         )
         return rows
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

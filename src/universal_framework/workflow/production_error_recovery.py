@@ -26,6 +26,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from universal_framework.contracts.reducers import merge_recovery
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.workflow import _agents, _states, nodes
 from universal_framework.workflow._agents import Agent, Saturated, Threads
@@ -55,7 +56,6 @@ from universal_framework.workflow._listeners import (
     Transition,
 )
 from universal_framework.workflow._recovery_config import AgentRecovery, ErrorRecoveryConfig, Trigger
-from universal_framework.workflow._states import merge_recovery
 from universal_framework.workflow.simulation import simulation
 
 __all__ = [
