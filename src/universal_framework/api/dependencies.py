@@ -27,7 +27,6 @@ from universal_framework.api.middleware import ANONYMOUS
 from universal_framework.api.rate_limit import RateLimiter
 from universal_framework.compliance.safe_mode import SafeModeGuard
 from universal_framework.config.models import (
-    ComplianceConfig,
     EnvironmentConfig,
     ErrorRecoveryConfig,
     LLMProviderConfig,
@@ -56,6 +55,7 @@ _SHARE_OF_AGENTS: Final = 0.7
 _LONGEST_STORAGE_SECONDS: Final = 15.0
 
 S = TypeVar("S", bound=BaseModel)
+D = TypeVar("D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Services:
                 logger.warning("service_not_closed", part=name, error_type=type(error).__name__)
 
 
-def section(start: Start, kind: type[S], default: S) -> S:
+def section(start: Start, kind: type[S], default: D) -> S | D:
     """Return the valid section of a kind, or `default`."""
     return next((one for one in start.sections.values() if isinstance(one, kind)), default)
 
@@ -197,7 +197,7 @@ def build_services(
     )
     storage_kind = "given"
     if store is None:
-        store, storage_kind = stores.open_store(section(start, RedisConfig, None), security)  # type: ignore[type-var]
+        store, storage_kind = stores.open_store(section(start, RedisConfig, None), security)
     guarded = GuardedStore(store, recovery, seconds=limits.storage_seconds)
     if llm is None:
         llm = stores.open_llm(section(start, LLMProviderConfig, LLMProviderConfig()), simulated=start.safe_mode)
@@ -273,14 +273,3 @@ def get_owner(request: Request) -> str:
     """Return whose sessions `request` may touch."""
     return request.scope["state"].get("owner") or ANONYMOUS
 
-
-__all__ = [
-    "METRICS_PATH",
-    "ComplianceConfig",
-    "Limits",
-    "Services",
-    "build_services",
-    "get_owner",
-    "get_services",
-    "section",
-]

@@ -94,6 +94,8 @@ class RequestContext:
             scope["state"]["owner"] = owner_of(Headers(scope=scope), services.owner_header)
             await self._app(scope, receive, answer)
         except RefusalError as refusal:
+            if answer.status is not None:
+                raise
             await refuse(scope, answer, refusal)
         except Exception as error:
             logger.exception("request_crashed", error_type=type(error).__name__, route=_route(scope))

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from universal_framework.compliance.safe_mode import SafeModeGuard
 from universal_framework.config.models import EnvironmentConfig, LLMProviderConfig, RedisConfig, SecurityConfig
-from universal_framework.config.settings import LLMSettings, SafeModeSettings
+from universal_framework.config.settings import SafeModeSettings
 from universal_framework.contracts.llm import LLMProvider
 from universal_framework.contracts.storage import SessionStore
-from universal_framework.llm.providers import SimulationProvider, create_provider
+from universal_framework.llm.providers import SimulationProvider
+from universal_framework.redis._sessions import SessionLimits
+from universal_framework.redis.connection import RedisConnectionAdapter
+from universal_framework.redis.memory_storage import MemorySessionStorage
+from universal_framework.redis.session_storage import RedisSessionStorage
 
 
 def open_store(config: RedisConfig | None, security: SecurityConfig) -> tuple[SessionStore, str]:
     """Return the storage of sessions, not connected yet, and its kind: ``redis``, or ``memory`` where none is known."""
-    raise NotImplementedError
+    limits = SessionLimits.of(security)
+    if config is None:
+        return MemorySessionStorage(limits=limits), "memory"
+    return RedisSessionStorage(RedisConnectionAdapter(config), limits=limits), "redis"
 
 
 def open_llm(config: LLMProviderConfig, *, simulated: bool) -> LLMProvider:
