@@ -21,6 +21,8 @@ from universal_framework.api.dependencies import METRICS_PATH, Services, get_ser
 
 router = APIRouter()
 
+ServicesDep = Annotated[Services, Depends(get_services)]
+
 _INLINE: Final = re.compile(rb"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
@@ -41,14 +43,15 @@ def _page() -> tuple[bytes, str]:
 
 
 @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
-async def show_page() -> Response:
-    """Return the page."""
+async def show_page(services: ServicesDep) -> Response:
+    """Return the page, which is told where health is."""
     body, policy = _page()
+    body = body.replace(b'<html lang="en">', f'<html lang="en" data-health="{services.health_prefix}">'.encode(), 1)
     return Response(body, media_type="text/html; charset=utf-8", headers={"content-security-policy": policy})
 
 
 @router.api_route(METRICS_PATH, methods=["GET", "HEAD"], include_in_schema=False)
-async def show_metrics(services: Annotated[Services, Depends(get_services)]) -> Response:
+async def show_metrics(services: ServicesDep) -> Response:
     """Return all metrics."""
     text = services.monitor.prometheus_text()
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
