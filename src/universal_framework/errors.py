@@ -76,15 +76,34 @@ class SessionStoreError(UniversalFrameworkError):
 
 
 class LLMError(UniversalFrameworkError):
-    """The language model did not give a usable answer."""
+    """The language model did not give a usable answer.
+
+    ``str(error)`` is a code of a closed set, such as ``llm.auth``; what it means and what to do is its note. Neither
+    holds words of the provider, of the prompt or of the key.
+
+    Attributes:
+        retryable: Whether the same request may succeed later.
+        status_code: The HTTP status of the provider, or the one that says the same; None for an outage. Recovery
+            reads it: an outage opens a circuit, a refusal does not.
+        retry_after: Seconds that the provider asks to wait.
+    """
 
     code = "llm_unavailable"
     status = 502
     public_detail = "The language model did not answer. Please try again later."
 
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        status_code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.status_code = status_code
+        self.retry_after = retry_after
 
 
 class PhaseError(UniversalFrameworkError):

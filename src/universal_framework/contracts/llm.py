@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +17,10 @@ class Purpose(StrEnum):
 
 
 class LLMRequest(BaseModel):
-    """One question to a model."""
+    """One question to a model.
+
+    `prompt` is for models; what users wrote stands in it as quoted data. `variables` are for simulations.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,8 +30,12 @@ class LLMRequest(BaseModel):
     max_words: int = 400
 
 
+#: What providers that call no model are labelled, and what was made of their answers is marked with.
+SIMULATION: Final = "simulation"
+
+
 class LLMResponse(BaseModel):
-    """A model's answer."""
+    """A model's answer; `provider` is ``simulation`` where no model was asked."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,7 +51,11 @@ class LLMProvider(Protocol):
     label: str
 
     async def complete(self, request: LLMRequest, /) -> LLMResponse:
-        """Return the model's answer; raise ``LLMError`` when there is none."""
+        """Return the model's answer.
+
+        Raises:
+            LLMError: There is none; ``str(error)`` is a code such as ``llm.rate_limit``.
+        """
         ...
 
     async def check(self) -> None:

@@ -142,6 +142,7 @@ class EmailDraft(BaseModel):
 
     subject: str
     body: str
+    source: str = "llm"
 
     @property
     def word_count(self) -> int:
