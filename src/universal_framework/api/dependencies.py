@@ -39,7 +39,8 @@ from universal_framework.contracts.llm import LLMProvider
 from universal_framework.contracts.storage import SessionStore
 from universal_framework.errors import SessionConflictError
 from universal_framework.health import contributors
-from universal_framework.health.registry import HealthRegistry
+from universal_framework.health.model import CheckResult, Problem, Status
+from universal_framework.health.registry import Contributor, HealthRegistry
 from universal_framework.observability.production_monitoring import MonitoringSettings, ProductionMonitor
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.conversation_history_manager import ConversationHistoryManager
@@ -201,7 +202,7 @@ def build_services(
     guarded = GuardedStore(store, recovery, seconds=limits.storage_seconds)
     if llm is None:
         llm = stores.open_llm(section(start, LLMProviderConfig, LLMProviderConfig()), simulated=start.safe_mode)
-    guard = stores.open_guard(section(start, EnvironmentConfig, EnvironmentConfig()))
+    guard = stores.open_guard(section(start, EnvironmentConfig, EnvironmentConfig()), safe_mode=start.safe_mode)
     chain = IntentAnalyzerChain(IntentClassifier(llm))
     services = Services(
         start=start,
@@ -254,13 +255,11 @@ def _tell_health(health: HealthRegistry, services: Services) -> None:
         health.add(_safe_mode())
 
 
-def _safe_mode() -> contributors.Contributor:
-    from universal_framework.health.model import CheckResult, Problem, Status
-
+def _safe_mode() -> Contributor:
     async def check() -> CheckResult:
         return CheckResult(Status.WARN, Problem.MISCONFIGURED, {})
 
-    return contributors.Contributor(name="safe_mode", check=check, critical=False)
+    return Contributor(name="safe_mode", check=check, critical=False)
 
 
 def get_services(request: Request) -> Services:
@@ -272,4 +271,3 @@ def get_services(request: Request) -> Services:
 def get_owner(request: Request) -> str:
     """Return whose sessions `request` may touch."""
     return request.scope["state"].get("owner") or ANONYMOUS
-

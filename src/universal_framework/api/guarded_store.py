@@ -8,6 +8,7 @@ may have happened: it was not acknowledged. Never: a second try, an answer in th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Final, ParamSpec, TypeVar
 
@@ -67,7 +68,7 @@ class GuardedStore:
 
     async def _ask(self, operation: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            answer: R = await self._recovery.call(STORE, operation, *args, **kwargs)
+            answer: R = await self._recovery.call(STORE, functools.partial(operation, *args, **kwargs))
         except CircuitOpen as error:
             raise StorageRefusalError("it failed too often", retry_after=error.retry_after) from error
         except AgentTimeout as error:

@@ -71,6 +71,7 @@ class RequestContext:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
         if scope["type"] != "http" or services_of(scope).is_probe(scope["path"]):
             await self._app(scope, receive, send)
             return
@@ -90,7 +91,7 @@ class RequestContext:
     async def _admitted(self, services: Services, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             if services.in_flight > services.limits.in_flight:
-                raise busy()
+                raise busy()  # noqa: TRY301 - answered as all refusals from inside are
             scope["state"]["owner"] = owner_of(Headers(scope=scope), services.owner_header)
             await self._app(scope, receive, answer)
         except RefusalError as refusal:
@@ -114,6 +115,7 @@ class _Answer:
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
+        """Send a message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message.setdefault("headers", [])
@@ -146,6 +148,7 @@ class RateLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
         if scope["type"] != "http" or services_of(scope).is_unlimited(scope["path"]):
             await self._app(scope, receive, send)
             return
@@ -186,6 +189,7 @@ class BodyGate:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
         if scope["type"] != "http" or not scope["path"].startswith("/api/"):
             await self._app(scope, receive, send)
             return
@@ -278,6 +282,7 @@ class Deadline:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
         if scope["type"] != "http" or services_of(scope).is_unlimited(scope["path"]):
             await self._app(scope, receive, send)
             return

@@ -116,11 +116,11 @@ def _serve(options: Options, stack: ExitStack) -> int:
         import uvicorn
 
         from universal_framework.api.app import create_app
+        from universal_framework.api.protocol import EnvelopedProtocol
     except ImportError as error:
         raise CannotStartError(f"{error.name} is not installed: pip install 'logshift[service]'") from error
     listener = stack.enter_context(_listening(options.host, options.port))
-    logs = _logging(options, None)
-    stack.callback(lambda: logs.close())  # the one that holds then
+    stack.enter_context(_logging(options, None))
     validator = _validator(options, os.environ, stack)
     try:
         begun = asyncio.run(start(validator))
@@ -130,12 +130,13 @@ def _serve(options: Options, stack: ExitStack) -> int:
     if not begun.report.valid:
         _tell_report(ConfigurationError(begun.report))
         click.echo("The configuration is invalid; starting in safe mode, as it allows.", err=True)
-    logs = _logging(options, begun)
+    logs = stack.enter_context(_logging(options, begun))
     app = create_app(begun, owner_header=options.owner_header)
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
+        http=EnvelopedProtocol,
         lifespan="on",
         ws="none",
         server_header=False,
@@ -143,7 +144,7 @@ def _serve(options: Options, stack: ExitStack) -> int:
         forwarded_allow_ips=options.proxies,
         timeout_keep_alive=15,
     )
-    server = _Server(config, options)
+    server = _server_of(config, options)
     asyncio.run(server.serve(sockets=[listener]))
     logs.flush(2.0)
     return 0 if server.started else NO_START
@@ -204,7 +205,7 @@ def _logging(options: Options, begun: Start | None) -> Configuration:
     level = environment.log_level if isinstance(environment, EnvironmentConfig) else "INFO"
     days = compliance.audit_retention_days if isinstance(compliance, ComplianceConfig) else 90
     try:
-        audit = {"directory": options.audit, "retention_days": days}
+        audit = {"directory": options.audit if begun else None, "retention_days": days}
         base = LoggingConfig(level=level, levels=_QUIET, service="universal_framework", audit=audit)  # type: ignore[arg-type]
         from_environment = LoggingConfig.from_env(base=base)
         given: dict[str, Any] = {} if options.log_file is None else {"destination": options.log_file}
@@ -230,11 +231,13 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.listen(2048)
     except OSError as error:
         what = error.strerror or type(error).__name__
-        raise CannotStartError(f"cannot listen on {shown}:{port}: {what}; choose another with --host, --port") from error
+        raise CannotStartError(
+            f"cannot listen on {shown}:{port}: {what}; choose another with --host, --port"
+        ) from error
     except UnicodeError as error:
         raise CannotStartError(f"cannot listen on {port}: the host is no address; choose one with --host") from error
     with listener:
-        listener.setblocking(False)  # noqa: FBT003 - socket's signature
+        listener.setblocking(False)
         yield listener
 
 
@@ -255,7 +258,8 @@ def _terminated_like_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _Server(config: uvicorn.Config, options: Options) -> Any:  # noqa: N802 - a class, made where uvicorn is there
+def _server_of(config: uvicorn.Config, options: Options) -> Any:
+    """Return the server; its class is made here, where uvicorn is there."""
     import uvicorn
 
     class Server(uvicorn.Server):

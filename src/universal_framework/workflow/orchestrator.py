@@ -302,7 +302,7 @@ class WorkflowOrchestrator:
     def _compiled(self) -> Any:
         from langgraph.graph import END, START, StateGraph
 
-        graph = StateGraph(Turn)
+        graph: Any = StateGraph(Turn)
         graph.add_node(CLASSIFIER, self._guarded(CLASSIFIER, self._classify))
         graph.add_node("advance", _advance, destinations=tuple(step.value for step in Step))
         graph.add_node(Step.COLLECT.value, self._guarded(AGENTS[Step.COLLECT], self._collect))
@@ -322,9 +322,7 @@ class WorkflowOrchestrator:
         graph.add_edge("compose", END)
         return graph.compile(name="workflow")
 
-    def _guarded(
-        self, agent: str, function: Callable[..., Awaitable[Any]], phase: WorkflowPhase | None = None
-    ) -> Callable[[Turn], Awaitable[dict[str, Any]]]:
+    def _guarded(self, agent: str, function: Callable[..., Awaitable[Any]], phase: WorkflowPhase | None = None) -> Any:
         """Return the node of an agent under recovery; where it made what its phase needs, that phase is entered."""
         fallbacks = {AGENTS[Step.PLAN]: simulated_strategy, AGENTS[Step.CONFIRM]: simulated_confirmation}
         guarded = self._recovery.node(agent, function, fallback=fallbacks.get(agent), schema=Turn)
@@ -353,9 +351,7 @@ class WorkflowOrchestrator:
         return {"requirements": requirements}
 
     async def _plan(self, state: Turn) -> dict[str, Any]:
-        strategy = await self._strategies.generate(
-            state.requirements, previous=state.strategy, feedback=state.feedback
-        )
+        strategy = await self._strategies.generate(state.requirements, previous=state.strategy, feedback=state.feedback)
         return {"strategy": strategy, "confirmed": False}
 
     async def _confirm(self, state: Turn) -> dict[str, Any]:

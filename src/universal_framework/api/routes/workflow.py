@@ -50,6 +50,7 @@ from universal_framework.errors import (
     PhaseError,
     SafeModeViolationError,
     SessionNotFoundError,
+    SessionStoreError,
     UniversalFrameworkError,
     WorkflowExecutionError,
 )
@@ -150,9 +151,7 @@ async def process_message(services: Services, message: str, session_id: str | No
             raise
 
 
-async def _conversed(
-    services: Services, message: str, state: UniversalWorkflowState, owner: str
-) -> ExecuteResponse:
+async def _conversed(services: Services, message: str, state: UniversalWorkflowState, owner: str) -> ExecuteResponse:
     """Return the response to a message in a conversation, which is stored then."""
     started = time.perf_counter()
     outcome = "failed"
@@ -205,7 +204,7 @@ async def _remember_failure(
     services: Services, state: UniversalWorkflowState, error: UniversalFrameworkError, owner: str
 ) -> None:
     """Add a failure of the service to the stored session; what fails then must not hide the first error."""
-    if error.status < 500 or error.status == 503 and "store" in error.code:
+    if error.status < 500 or error.code == SessionStoreError.code:
         return
     info = ErrorInfo(code=error.code, detail=error.public_detail, phase=state.phase)
     failed = state.model_copy(update={"errors": [*state.errors, info][-MAX_KEPT_ERRORS:], "updated_at": utc_now()})
