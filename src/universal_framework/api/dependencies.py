@@ -8,7 +8,7 @@ missing storage by one in memory. Never: a connection while building; each part 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -21,7 +21,7 @@ from universal_framework.agents.intent_analyzer_chain import IntentAnalyzerChain
 from universal_framework.agents.intent_classifier import IntentClassifier
 from universal_framework.agents.strategy_generator import StrategyGenerator
 from universal_framework.api import stores
-from universal_framework.api.guarded_store import STORE, GuardedStore
+from universal_framework.api.guarded_store import GuardedStore
 from universal_framework.api.jobs import JobRegistry
 from universal_framework.api.middleware import ANONYMOUS
 from universal_framework.api.rate_limit import RateLimiter
@@ -157,11 +157,15 @@ class Services:
     async def aclose(self, seconds: float = 10.0) -> None:
         """Finish jobs, deliver metrics and release connections, the storage's last; each within its time."""
         self.draining = True
-        await self.jobs.finish(seconds)
-        await asyncio.to_thread(self.monitor.shutdown)
-        for name, close in (("llm", self.llm.aclose), ("store", self.store.aclose)):
+        parts: tuple[tuple[str, float, Callable[[], Awaitable[object]]], ...] = (
+            ("jobs", seconds + 2, lambda: self.jobs.finish(seconds)),
+            ("monitor", seconds, lambda: asyncio.to_thread(self.monitor.shutdown)),
+            ("llm", 2, lambda: self.llm.aclose()),
+            ("store", 2, lambda: self.store.aclose()),
+        )
+        for name, most, close in parts:
             try:
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(most):
                     await close()
             except Exception as error:  # noqa: BLE001 - the others are to be closed too
                 logger.warning("service_not_closed", part=name, error_type=type(error).__name__)
@@ -248,7 +252,9 @@ def _recovery(config: ErrorRecoveryConfig) -> dict[str, Any]:
 
 def _tell_health(health: HealthRegistry, services: Services) -> None:
     health.add(contributors.configuration(services.start.report, critical=False))
-    health.add(contributors.redis(services.store, name=STORE if services.storage_kind != "redis" else "redis"))
+    health.add(
+        contributors.redis(services.store, name="redis" if services.storage_kind == "redis" else "session_store")
+    )
     health.add(contributors.llm(services.llm))
     health.add(contributors.circuit_breakers(services.recovery))
     if services.safe_mode:

@@ -26,8 +26,9 @@ from universal_framework.workflow.production_error_recovery import (
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: The storage's name in metrics and circuits.
-STORE: Final = "session_store"
+#: The names in metrics and circuits: a storage that takes no writes is still asked.
+READS: Final = "session_store_reads"
+WRITES: Final = "session_store_writes"
 
 #: A circuit that opens late and looks again soon: nobody else can answer.
 _OPEN_SECONDS: Final = 1.0
@@ -64,11 +65,12 @@ class GuardedStore:
     def __init__(self, store: SessionStore, recovery: ProductionErrorRecovery, *, seconds: float) -> None:
         self._store = store
         self._recovery = recovery
-        recovery.register(STORE, is_failure=_is_failure, policy=policy(seconds))
+        for name in (READS, WRITES):
+            recovery.register(name, is_failure=_is_failure, policy=policy(seconds))
 
-    async def _ask(self, operation: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _ask(self, circuit: str, operation: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            answer: R = await self._recovery.call(STORE, functools.partial(operation, *args, **kwargs))
+            answer: R = await self._recovery.call(circuit, functools.partial(operation, *args, **kwargs))
         except CircuitOpen as error:
             raise StorageRefusalError("it failed too often", retry_after=error.retry_after) from error
         except AgentTimeout as error:
@@ -77,27 +79,27 @@ class GuardedStore:
 
     async def create(self, state: UniversalWorkflowState, *, owner: str) -> UniversalWorkflowState:
         """Store a new session, as the storage does."""
-        return await self._ask(self._store.create, state, owner=owner)
+        return await self._ask(WRITES, self._store.create, state, owner=owner)
 
     async def load(self, session_id: str, *, owner: str) -> UniversalWorkflowState | None:
         """Return a session, as the storage does."""
-        return await self._ask(self._store.load, session_id, owner=owner)
+        return await self._ask(READS, self._store.load, session_id, owner=owner)
 
     async def save(self, state: UniversalWorkflowState, *, owner: str) -> UniversalWorkflowState:
         """Store a session, as the storage does."""
-        return await self._ask(self._store.save, state, owner=owner)
+        return await self._ask(WRITES, self._store.save, state, owner=owner)
 
     async def delete(self, session_id: str, *, owner: str) -> bool:
         """Forget a session, as the storage does."""
-        return await self._ask(self._store.delete, session_id, owner=owner)
+        return await self._ask(WRITES, self._store.delete, session_id, owner=owner)
 
     async def expire(self, session_id: str, *, owner: str, seconds: float) -> bool:
         """End a session at a time, as the storage does."""
-        return await self._ask(self._store.expire, session_id, owner=owner, seconds=seconds)
+        return await self._ask(WRITES, self._store.expire, session_id, owner=owner, seconds=seconds)
 
     async def list_ids(self, *, owner: str, limit: int = 100) -> list[str]:
         """Return the ids of an owner's sessions, as the storage does."""
-        return await self._ask(self._store.list_ids, owner=owner, limit=limit)
+        return await self._ask(READS, self._store.list_ids, owner=owner, limit=limit)
 
     async def ping(self) -> None:
         """Ask the storage itself: a probe must see that it is back, whatever the circuit says."""

@@ -30,9 +30,9 @@ from universal_framework.config.loader import FILE_VARIABLE
 from universal_framework.config.models import ComplianceConfig, EnvironmentConfig
 from universal_framework.config.production_validator import ProductionConfigValidator
 from universal_framework.config.startup import EX_CONFIG, Start, start
+from universal_framework.observability._settings import LoggingConfig
 from universal_framework.observability.configuration import Configuration, configure_logging
 from universal_framework.observability.configuration import ConfigurationError as LoggingConfigurationError
-from universal_framework.observability._settings import LoggingConfig
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ logger = UniversalFrameworkLogger("serve")
 NO_START: Final = 1
 
 #: Packages of others that tell too much at INFO.
-_QUIET: Final = {"httpx": "WARNING", "httpcore": "WARNING", "openai": "WARNING", "uvicorn": "WARNING"}
+_QUIET: Final = dict.fromkeys(("httpx", "httpx2", "httpcore", "httpcore2", "openai", "uvicorn"), "WARNING")
 
 
 @dataclass(frozen=True, slots=True)
