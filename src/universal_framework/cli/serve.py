@@ -98,7 +98,7 @@ def main(**options: Any) -> None:
     embedded Redis that is gone afterwards, and a simulation in place of the language model.
     """
     with ExitStack() as stack:
-        stack.enter_context(_terminated_like_interrupted())
+        stack.enter_context(_INTERRUPTS.handled())
         try:
             status = _serve(Options(**options), stack)
         except CannotStartError as error:
@@ -183,7 +183,8 @@ def _embedded_redis(stack: ExitStack) -> dict[str, Any]:
     server = LocalRedis()
     stack.callback(server.stop)
     try:
-        server.start()
+        with _INTERRUPTS.held():
+            server.start()
     except LocalRedisError as error:
         raise CannotStartError(str(error)) from error
     config = server.config()
@@ -244,18 +245,40 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 # -- the end ----------------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM before the service has its own handlers end as Ctrl-C does: what was begun is undone."""
+class _Interrupts:
+    """Before the service has its own handlers, SIGTERM ends it as Ctrl-C does: what was begun is undone."""
 
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self._held = self._pending = False
 
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def __call__(self, _number: int, _frame: object) -> None:
+        if not self._held:
+            raise KeyboardInterrupt
+        self._pending = True
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle both signals, inside."""
+        before = {number: signal.signal(number, self) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let a signal wait for the end of what must not be left half done."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._pending:
+            raise KeyboardInterrupt
+
+
+_INTERRUPTS: Final = _Interrupts()
 
 
 def _server_of(config: uvicorn.Config, options: Options) -> Any:
