@@ -2,8 +2,8 @@
 
 In: a message, and the phase of its conversation. Out: one of the closed set `Intent`, how sure that is, and who says
 so. Weighted patterns decide most messages. When they are not sure, a language model is asked; when that fails too, the
-phase suggests the likeliest intent. Never: an instruction taken from a message, a label that is not one of the set, more
-work than `MAX_CHARS` characters ask for, the message in a log.
+phase suggests the likeliest intent. Never: an instruction taken from a message, a label that is not one of the set,
+more work than `MAX_CHARS` characters ask for, the message in a log.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
+from universal_framework.agents._signals import NOT_A_NO, PATTERNS
 from universal_framework.agents._text import clean_line, quoted
 from universal_framework.contracts.llm import LLMProvider, LLMRequest, Purpose
 from universal_framework.contracts.state import Intent, IntentResult, WorkflowPhase
@@ -28,84 +29,6 @@ LLM_CONFIDENCE: Final = 0.7
 FALLBACK_CONFIDENCE: Final = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """Evidence for one intent."""
-
-    intent: Intent
-    weight: float
-    regex: re.Pattern[str]
-
-
-def _patterns(intent: Intent, **weighted: float) -> list[Pattern]:
-    return [Pattern(intent, weight, re.compile(_EXPRESSIONS[key], re.IGNORECASE)) for key, weight in weighted.items()]
-
-
-#: What may stand before and after a word that is a message of its own.
-_POLITE: Final = (
-    r"(?:ok(?:ay)?|yes|no|please|well|hm+|then|now|can we|could we|let[’']?s|i(?: want|[’']?d like) to|just|,|!|\.|\s)*"
-)
-_EXPRESSIONS = {
-    "write_mail": r"\b(?:write|draft|compose|prepare|need|create|want|generate|make)\b.{0,40}\b(?:e-?mails?|newsletter)\b",
-    "mail_about": r"\be-?mail\b.{0,30}\b(?:about|to|for|regarding)\b",
-    "help_mail": r"\bhelp\b.{0,40}\b(?:e-?mail|newsletter)\b",
-    "new_mail": r"\b(?:another|new|different|second|next)\s+(?:e-?mail|newsletter)\b",
-    "announce": r"\b(?:i|we) (?:need|want|have|would like|[’']d like) to (?:announce|invite|inform|notify|remind|thank|apologi[sz]e)\b",
-    "mail_foreign": r"\b(?:schreib\w*|brauche|möchte|verfass\w*|escrib\w*|redact\w*|necesito|quiero|[ée]cri\w*|rédig\w*|besoin|voudrais|"
-    r"scriv\w*|vorrei|escrev\w*|preciso)\b.{0,60}\b(?:e-?mails?|mail|correo|courriel|newsletter)\b",
-    "labels": r"\b(?:audience|tone|topic|recipients|key points|thema|zielgruppe|asunto|tono|sujet|destinataires)\s?:",
-    "it_is_for": r"\b(?:it[’']?s for|it is for|goes to|should (?:mention|include|be|sound|go to)|make sure (?:it|to)|tell them|"
-    r"the (?:audience|tone|recipients|readers|key points?|topic) (?:is|are|should))\b",
-    "thanks": r"^(?:thanks|thank you|thx|danke|gracias|merci|grazie|obrigado)\b",
-    "yes": r"^(?:(?:i|we) (?:hereby )?(?:approve|confirm|agree|accept)|please do|yes|yeah|yep|yup|ok|okay|k|sure|fine|perfect|great|good|excellent|awesome|wonderful|nice|absolutely|definitely|"
-    r"certainly|of course|approved?|confirm(?:ed)?|agreed?|correct|exactly|right|lgtm|ship it|ja|oui|sí|si|sim|sì|d[’']accord|"
-    r"genau|passt|perfekt|gerne|vale|perfecto|parfait|va bene|perfetto|да|хорошо|はい|好的?|是的?|可以|네|نعم)(?![\w-])|^(?:👍|✅|👌|💯|🆗)",
-    "sounds_good": r"\b(?:sounds|looks?|seems|is|all|it[’']?s|that[’']?s) (?:very |really |all |so |just )?(?:good|great|fine|right|perfect|nice|"
-    r"excellent|ok(?:ay)?|wonderful|awesome|amazing)\b|\b(?:i (?:like|love|approve|agree)|love it|like it|works for me|that works|happy with|"
-    r"no (?:changes?|objections?|complaints)|nothing to change|good to go|sieht gut aus|klingt gut|se ve bien|ça me va)\b",
-    "go_ahead": r"\b(?:go ahead|(?:please )?(?:write|create|generate|draft|produce|finish|send|do) (?:it|the (?:e-?mail|draft|text|message)|that)\b"
-    r"(?! (?:more|less|in|as|with|again|about|shorter|to be|for))|(?:write|send) it now|proceed|continue|let[’']?s (?:go|do (?:it|this|that))|"
-    r"do it|make it so)\b",
-    "change": r"\b(?:change|rewrite|revise|shorten|lengthen|rather|instead|make (?:it|the)|shorter|longer|add|remove|delete|replace|drop|"
-    r"too (?:long|short|formal|casual|much|many)|more|less|rephrase|reword|tweak|adjust|edit|update|improve|fix|mention|include|leave out|"
-    r"different|wrong|missing|but|except|however|kürzer|länger|ändere|más corto|cambia|plus court|modifie[rz]?)\b",
-    "no": r"^(?:no|nope|nah|not (?:yet|quite|really|so|sure|now)|wait|stop|hold on|cancel|nein|non|nee|нет|いいえ|不|아니요|لا)(?![\w-])|^(?:👎|❌|✋|🛑)",
-    "dont": r"\b(?:don[’']?t|do not|not|never|cannot|can[’']?t) (?:\w+ )?(?:send|write|go|proceed|approve|like|want|good|great|fine|right|happy|agree|"
-    r"ok(?:ay)?|what i)\b|\b(?:i (?:dislike|hate|disagree|decline|reject)|doesn[’']?t (?:fit|work|look|sound))\b",
-    "restart": rf"^{_POLITE}/?(?:reset|restart|start (?:over|again|anew|from scratch|from the beginning)|begin again|new conversation|"
-    rf"forget (?:it|everything|that|all of (?:it|that))|scratch that|never ?mind|clear (?:everything|all|the conversation)|"
-    rf"von vorne|empezar de nuevo|recommencer)(?:\s+(?:please|now|everything|the conversation|again|over|from the beginning|it all))*\s*[.!]*$",
-    "help": rf"^{_POLITE}(?:help(?: me)?(?: please)?[.!?]*$|\?+$|what can (?:you|i|we) (?:do|ask|say)|how does (?:this|it) work|(?:hi|hello|hey|good (?:morning|afternoon|evening))(?: there)?[.!]*$|how do i use|"
-    r"what (?:are|is) (?:you|this)\b|who are you|hilfe|ayuda|aide|aiuto)",
-    "chat": r"\b(?:tell me a (?:joke|story)|weather (?:today|tomorrow|like|forecast|is)|nice weather|capital of|what time is it|how are you|football|"
-    r"recipe|play (?:a |some )?(?:song|music|game)|meaning of life|who won|stock price|sing (?:a|me)|\d+\s*[+*/x]\s*\d+\s*(?:=|\?))",
-}
-
-PATTERNS: tuple[Pattern, ...] = (
-    *_patterns(
-        Intent.EMAIL_REQUEST,
-        write_mail=0.8,
-        mail_about=0.4,
-        help_mail=0.6,
-        new_mail=0.7,
-        announce=0.6,
-        mail_foreign=0.7,
-    ),
-    *_patterns(Intent.PROVIDE_DETAILS, labels=0.8, it_is_for=0.5),
-    *_patterns(Intent.APPROVE, thanks=0.3, yes=0.6, sounds_good=0.7, go_ahead=0.6),
-    *_patterns(Intent.REVISE, change=0.6, no=0.5, dont=0.6),
-    *_patterns(Intent.RESET, restart=0.9),
-    *_patterns(Intent.HELP, help=0.8),
-    *_patterns(Intent.OFF_TOPIC, chat=0.6),
-)
-#: "No changes", "nothing to change", "not bad": no's that are none.
-_NOT_A_NO: Final = re.compile(
-    r"^(?:no|nope),? (?:changes?|objections?|complaints?|problem|worries|it[’']?s (?:good|fine|great|perfect)|that[’']?s (?:good|fine|great|perfect|all)|"
-    r"(?:it |that |this )?(?:looks|sounds) (?:good|fine|great|perfect))\b|\bnothing to (?:change|add)\b|\bnot bad\b|"
-    r"\b(?:don[’']?t|do not|no need to|needn[’']?t) (?:want to |need to |have to )?change (?:anything|a thing|it)\b|"
-    r"\bno (?:further |more |other )?(?:changes?|edits|revisions)\b|\b(?:wouldn[’']?t|would not) change (?:anything|a thing|it)\b",
-    re.IGNORECASE,
-)
 LIKELY_IN_PHASE = {
     WorkflowPhase.REQUIREMENTS: Intent.PROVIDE_DETAILS,
     WorkflowPhase.STRATEGY: Intent.REVISE,
@@ -143,7 +66,7 @@ def parse_label(text: str) -> Intent | None:
     """Return the intent that a model named; None when it named none, more than one, or wrote an essay."""
     words = re.findall(r"[a-z]+", text[:1_000].lower().replace("_", ""))
     known = {intent.value.replace("_", ""): intent for intent in Intent}
-    pairs = [*words, *(first + second for first, second in zip(words, words[1:], strict=False))]
+    pairs = [*words, *(first + second for first, second in pairwise(words))]
     named = {known[word] for word in pairs if word in known}
     if len(named) == 1 and len(words) <= MAX_LABEL_WORDS and not {"not", "no", "nor", "neither"} & set(words):
         return named.pop()
@@ -209,8 +132,8 @@ class IntentClassifier:
         elif Intent.APPROVE in weighed or Intent.REVISE in weighed:
             weighed.pop(Intent.EMAIL_REQUEST, None)
         if Intent.APPROVE in weighed and Intent.REVISE in weighed:
-            weighed.pop(Intent.REVISE if _NOT_A_NO.search(text) else Intent.APPROVE)
-        elif Intent.REVISE in weighed and _NOT_A_NO.search(text):
+            weighed.pop(Intent.REVISE if NOT_A_NO.search(text) else Intent.APPROVE)
+        elif Intent.REVISE in weighed and NOT_A_NO.search(text):
             weighed[Intent.APPROVE] = weighed.pop(Intent.REVISE)
         if Intent.APPROVE in weighed:
             weighed[Intent.APPROVE] = min(1.0, weighed[Intent.APPROVE] + 0.2)

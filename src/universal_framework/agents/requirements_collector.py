@@ -245,9 +245,9 @@ class _Reading:
         short = 0 < len(phrase.split()) <= 10 and not say.STATES.search(phrase) and not say.TONE_WORDS.search(phrase)
         begins = re.match(r"(?:the|our|my|an?|new)\s+\w", phrase, re.IGNORECASE) is not None
         anything = self._asked or self.known != Requirements() or audience is not None
-        if short and (begins or (anything and not _only_filler(phrase))) and not say.SMALL_TALK.search(phrase):
-            if not self._asks_for_mail(phrase) and not say.QUESTION.search(pieces[0]):
-                self._take("topic", phrase)
+        ours = say.SMALL_TALK.search(phrase) or say.QUESTION.search(pieces[0]) or self._asks_for_mail(phrase)
+        if short and not ours and (begins or (anything and not _only_filler(phrase))):
+            self._take("topic", phrase)
 
 
 _PEOPLE_ONLY: Final = re.compile(
