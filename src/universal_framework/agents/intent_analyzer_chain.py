@@ -1,4 +1,8 @@
-"""The steps that find a message's intent: commands, classification, correction by context."""
+"""The steps that find a message's intent: commands, classification, correction by context.
+
+In: a message, and the state of its conversation, of any kind. Out: an `IntentResult`. Never: another error than that
+the message has no text.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import time
 
 from universal_framework.agents.intent_classifier import IntentClassifier
 from universal_framework.agents.requirements_collector import collect
-from universal_framework.contracts.state import Intent, IntentResult, WorkflowPhase
+from universal_framework.contracts.state import Intent, IntentResult, Role, UniversalWorkflowState, WorkflowPhase
 from universal_framework.errors import UniversalFrameworkError
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.state_access import StateLike, as_model, get_phase
@@ -15,6 +19,12 @@ logger = UniversalFrameworkLogger("intent_analyzer_chain")
 
 COMMANDS = {"/help": Intent.HELP, "/reset": Intent.RESET}
 FEEDBACK_WORDS = 4
+
+
+def was_asked(state: UniversalWorkflowState) -> bool:
+    """Return whether the last thing that we said was a question."""
+    ours = [message.content for message in state.messages[-3:] if message.role is Role.ASSISTANT]
+    return bool(ours) and ("?" in ours[-1] or ours[-1].startswith("Before I plan"))
 
 
 class IntentAnalyzerChain:
@@ -51,7 +61,7 @@ class IntentAnalyzerChain:
     @staticmethod
     def _command(text: str) -> IntentResult | None:
         """Return the intent of a slash command."""
-        intent = COMMANDS.get(text.strip().lower())
+        intent = COMMANDS.get(text[:100].strip().lower())
         if intent is None:
             return None
         logger.log_info("intent_command_recognised", intent=intent.value)
@@ -60,17 +70,18 @@ class IntentAnalyzerChain:
     @staticmethod
     def _correct(result: IntentResult, text: str, state: StateLike) -> IntentResult:
         """Return ``result``, or what the conversation makes of a message that looks off topic."""
-        if result.intent is not Intent.OFF_TOPIC:
+        if result.intent is not Intent.OFF_TOPIC or result.source == "rules":
             return result
         model = as_model(state)
         corrected: Intent | None = None
         match model.phase:
             case WorkflowPhase.REQUIREMENTS if (
-                model.requirements.complete or collect(model.requirements, text) != model.requirements
+                model.requirements.complete
+                or collect(model.requirements, text, asked=was_asked(model)) != model.requirements
             ):
                 corrected = Intent.PROVIDE_DETAILS
             case WorkflowPhase.STRATEGY | WorkflowPhase.CONFIRMATION | WorkflowPhase.EMAIL:
-                if len(text.split()) >= FEEDBACK_WORDS:
+                if len(text[:1_000].split()) >= FEEDBACK_WORDS:
                     corrected = Intent.REVISE
         if corrected is None:
             return result

@@ -1,7 +1,9 @@
 """Classification of a user's message: what does the user want with it?
 
-Weighted patterns decide most messages. When they are not sure, a language model is asked; when that
-fails too, the phase of the conversation suggests the likeliest intent.
+In: a message, and the phase of its conversation. Out: one of the closed set `Intent`, how sure that is, and who says
+so. Weighted patterns decide most messages. When they are not sure, a language model is asked; when that fails too, the
+phase suggests the likeliest intent. Never: an instruction taken from a message, a label that is not one of the set,
+more work than `MAX_CHARS` characters ask for, the message in a log.
 """
 
 from __future__ import annotations
@@ -9,8 +11,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
 
+from universal_framework.agents._signals import NOT_A_NO, PATTERNS
+from universal_framework.agents._text import clean_line, quoted
 from universal_framework.contracts.llm import LLMProvider, LLMRequest, Purpose
 from universal_framework.contracts.state import Intent, IntentResult, WorkflowPhase
 from universal_framework.errors import InvalidInputError, LLMError
@@ -18,46 +23,11 @@ from universal_framework.observability.unified_logger import UniversalFrameworkL
 
 logger = UniversalFrameworkLogger("intent_classifier")
 
-MAX_CHARS = 2000
-LLM_CONFIDENCE = 0.7
-FALLBACK_CONFIDENCE = 0.3
+MAX_CHARS: Final = 2000
+MAX_LABEL_WORDS: Final = 12
+LLM_CONFIDENCE: Final = 0.7
+FALLBACK_CONFIDENCE: Final = 0.3
 
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """Evidence for one intent."""
-
-    intent: Intent
-    weight: float
-    regex: re.Pattern[str]
-
-
-def _patterns(intent: Intent, **weighted: float) -> list[Pattern]:
-    return [Pattern(intent, weight, re.compile(_EXPRESSIONS[key], re.IGNORECASE)) for key, weight in weighted.items()]
-
-
-_EXPRESSIONS = {
-    "write_mail": r"\b(?:write|draft|compose|prepare|need|create)\b.{0,40}\be-?mails?\b",
-    "mail_about": r"\be-?mail\b.{0,30}\b(?:about|to|for|regarding)\b",
-    "labels": r"\b(?:audience|tone|topic|recipients|key points)\s*:",
-    "it_is_for": r"\b(?:it is for|goes to|should mention|make sure (?:it|to))\b",
-    "yes": r"^(?:yes|yep|ok|okay|sure|fine|perfect|great|approved?|confirm(?:ed)?)\b",
-    "sounds_good": r"\b(?:sounds|looks) (?:good|great|fine|right)\b",
-    "go_ahead": r"\b(?:go ahead|please write it|write it now|send it|proceed)\b",
-    "change": r"\b(?:change|rewrite|revise|shorten|rather|instead|make it)\b",
-    "no": r"^(?:no|not (?:yet|quite))\b",
-    "restart": r"\b(?:start over|new conversation|reset|forget (?:it|everything))\b",
-    "help": r"^(?:help|\?)\b|\b(?:what can you do|how does this work)\b",
-}
-
-PATTERNS: tuple[Pattern, ...] = (
-    *_patterns(Intent.EMAIL_REQUEST, write_mail=0.8, mail_about=0.4),
-    *_patterns(Intent.PROVIDE_DETAILS, labels=0.8, it_is_for=0.5),
-    *_patterns(Intent.APPROVE, yes=0.6, sounds_good=0.7, go_ahead=0.6),
-    *_patterns(Intent.REVISE, change=0.6, no=0.5),
-    *_patterns(Intent.RESET, restart=0.9),
-    *_patterns(Intent.HELP, help=0.8),
-)
 
 LIKELY_IN_PHASE = {
     WorkflowPhase.REQUIREMENTS: Intent.PROVIDE_DETAILS,
@@ -68,40 +38,39 @@ LIKELY_IN_PHASE = {
 
 
 def normalise(text: str) -> str:
-    """Return ``text`` in one line, without odd characters, at most ``MAX_CHARS`` long.
+    """Return `text` in one line, without odd characters, at most `MAX_CHARS` long.
 
     Raises:
         InvalidInputError: nothing is left.
     """
-    cleaned = " ".join(unicodedata.normalize("NFKC", text).split())
+    cleaned = clean_line(unicodedata.normalize("NFKC", clean_line(text, 4 * MAX_CHARS)), MAX_CHARS + 1)
     if not cleaned:
         logger.warning("intent_text_empty", raw_chars=len(text))
         raise InvalidInputError("the message has no text")
     if len(cleaned) > MAX_CHARS:
-        logger.info(f"Classifying the first {MAX_CHARS} characters only", chars=len(cleaned))
-        cleaned = cleaned[:MAX_CHARS]
+        logger.info("intent_text_cut", chars=len(text), kept=MAX_CHARS)
+        cleaned = clean_line(cleaned, MAX_CHARS)
     return cleaned
 
 
 def score(text: str) -> dict[Intent, float]:
     """Return the evidence for each intent that has any, at most 1.0 each."""
-
-    log = logger.bind(chars=len(text))
     scores: dict[Intent, float] = {}
     for pattern in PATTERNS:
         if pattern.regex.search(text):
             scores[pattern.intent] = min(1.0, scores.get(pattern.intent, 0.0) + pattern.weight)
-    log.debug("intent_scores", scores={intent.value: value for intent, value in scores.items()})
     return scores
 
 
 def parse_label(text: str) -> Intent | None:
-    """Return the intent that a model named, or None when it named none that we know."""
-    words = re.findall(r"[a-z_]+", text.lower())
-    known = {intent.value: intent for intent in Intent}
-    if label := next((word for word in words if word in known), None):
-        return known[label]
-    logger.warning("intent_label_unknown", words=len(words))
+    """Return the intent that a model named; None when it named none, more than one, or wrote an essay."""
+    words = re.findall(r"[a-z]+", text[:1_000].lower().replace("_", ""))
+    known = {intent.value.replace("_", ""): intent for intent in Intent}
+    pairs = [*words, *(first + second for first, second in pairwise(words))]
+    named = {known[word] for word in pairs if word in known}
+    if len(named) == 1 and len(words) <= MAX_LABEL_WORDS and not {"not", "no", "nor", "neither"} & set(words):
+        return named.pop()
+    logger.warning("intent_label_unknown", words=len(words), named=len(named))
     return None
 
 
@@ -122,7 +91,7 @@ class IntentClassifier:
             InvalidInputError: the message has no text.
         """
         cleaned = normalise(text)
-        scores = self._weigh_by_phase(score(cleaned), phase)
+        scores = self._weigh_by_phase(score(cleaned), cleaned, phase)
         best = max(scores, key=lambda intent: scores[intent], default=None)
         if best is not None and scores[best] >= self._threshold:
             logger.info(
@@ -138,8 +107,8 @@ class IntentClassifier:
         if self._llm is not None:
             try:
                 intent = await self._ask_model(self._llm, cleaned, phase)
-            except LLMError:
-                logger.exception("intent_model_failed", phase=phase.value)
+            except LLMError as error:
+                logger.warning("intent_model_failed", phase=phase.value, code=str(error), exc_info=error)
             else:
                 if intent is not None:
                     logger.info("intent_classified", intent=intent.value, source="llm")
@@ -148,37 +117,44 @@ class IntentClassifier:
         return self._from_phase(phase)
 
     @staticmethod
-    def _weigh_by_phase(scores: dict[Intent, float], phase: WorkflowPhase) -> dict[Intent, float]:
+    def _weigh_by_phase(scores: dict[Intent, float], text: str, phase: WorkflowPhase) -> dict[Intent, float]:
         """Return the scores with what the phase makes likelier or impossible."""
         weighed = dict(scores)
-        match phase:
-            case WorkflowPhase.REQUIREMENTS:
-                weighed.pop(Intent.APPROVE, None)
-                if Intent.PROVIDE_DETAILS in weighed:
-                    weighed.pop(Intent.REVISE, None)
-            case WorkflowPhase.STRATEGY | WorkflowPhase.CONFIRMATION:
-                if Intent.APPROVE in weighed and Intent.REVISE not in weighed:
-                    weighed[Intent.APPROVE] = min(1.0, weighed[Intent.APPROVE] + 0.2)
-            case WorkflowPhase.EMAIL:
-                weighed.pop(Intent.PROVIDE_DETAILS, None)
+        if phase is WorkflowPhase.REQUIREMENTS:
+            weighed.pop(Intent.APPROVE, None)
+            if Intent.PROVIDE_DETAILS in weighed:
+                weighed.pop(Intent.REVISE, None)
+            return weighed
+        if phase is WorkflowPhase.EMAIL:
+            weighed.pop(Intent.PROVIDE_DETAILS, None)
+            if Intent.REVISE in weighed and weighed.get(Intent.EMAIL_REQUEST, 0.0) < 1.0:
+                weighed.pop(Intent.EMAIL_REQUEST, None)
+        elif Intent.APPROVE in weighed or Intent.REVISE in weighed:
+            weighed.pop(Intent.EMAIL_REQUEST, None)
+        if Intent.APPROVE in weighed and Intent.REVISE in weighed:
+            weighed.pop(Intent.REVISE if NOT_A_NO.search(text) else Intent.APPROVE)
+        elif Intent.REVISE in weighed and NOT_A_NO.search(text):
+            weighed[Intent.APPROVE] = weighed.pop(Intent.REVISE)
+        if Intent.APPROVE in weighed:
+            weighed[Intent.APPROVE] = min(1.0, weighed[Intent.APPROVE] + 0.2)
         return weighed
 
     async def _ask_model(self, llm: LLMProvider, text: str, phase: WorkflowPhase) -> Intent | None:
         labels = ", ".join(intent.value for intent in Intent)
         request = LLMRequest(
             purpose=Purpose.INTENT,
-            prompt=f"Phase: {phase.value}. Name the intent, one of {labels}.\nMessage: {text}",
+            prompt=f"Phase: {phase.value}. Name the intent of the message, one of {labels}, in one word.\n"
+            f"Message: {quoted(text)}",
             variables={"message": text},
             max_words=5,
         )
-        logger.debug("intent_model_asked", prompt_chars=len(request.prompt))
         response = await llm.complete(request)
         return parse_label(response.text)
 
     @staticmethod
     def _from_phase(phase: WorkflowPhase) -> IntentResult:
         intent = LIKELY_IN_PHASE[phase]
-        logger.warning(f"No evidence, assuming {intent.value} in phase {phase.value}")
+        logger.warning("intent_assumed", intent=intent.value, phase=phase.value)
         return IntentResult(intent=intent, confidence=FALLBACK_CONFIDENCE, source="phase")
 
     async def classify_many(self, texts: Iterable[str], phase: WorkflowPhase) -> list[IntentResult | None]:
