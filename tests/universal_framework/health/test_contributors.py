@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import subprocess
 import time
@@ -93,7 +94,7 @@ def test_H6_a_redis_that_refuses_is_known_by_a_code(redis_port, password, code):
     redis = pytest.importorskip("redis.asyncio")
 
     async def scene():
-        client = redis.Redis(port=redis_port, password=password)
+        client = redis.from_url(f"redis://127.0.0.1:{redis_port}", password=password)
         registry = HealthRegistry([contributors.redis(client, timeout=20)])
         report = await registry.report()
         await client.aclose()
@@ -279,12 +280,12 @@ def test_H13_many_open_circuits_of_odd_names_are_counted():
 def test_lost_lines_are_a_warning_for_a_while():
     now = [0.0]
     writer = SimpleNamespace(lost=0, alarms=())
-    writer.stats = lambda: SimpleNamespace(lost=writer.lost, queued=1, alarms=writer.alarms)
+    writer.stats = lambda: SimpleNamespace(lost=writer.lost, queued=0, alarms=writer.alarms)
     contributor = contributors.losses(writer, remembered=60, clock=lambda: now[0])
     assert told(contributor)[:2] == (Status.PASS, None)
     writer.lost = 3
     assert told(contributor) == (
-        Status.WARN, Problem.LINES_LOST, {"lost": 3, "queued": 1, "alarms": 0}, Status.WARN,
+        Status.WARN, Problem.LINES_LOST, {"lost": 3, "queued": 0, "alarms": 0}, Status.WARN,
     )  # fmt: skip
     now[0] = 59
     assert told(contributor)[0] is Status.WARN
@@ -302,11 +303,29 @@ def test_losses_of_the_logging_that_is_configured(tmp_path):
     assert told(contributors.losses(handle, name="closed"))[1] in {None, Problem.LINES_LOST}
 
 
-def test_losses_on_a_full_disk_are_seen():
-    with open("/dev/full", "ab") as full, configure_logging(destination=full.fileno(), durability="direct") as handle:
+def test_lines_that_nobody_reads_any_more_are_seen():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with (
+        open(writing, "wb", 0) as broken,
+        configure_logging(destination=broken.fileno(), durability="direct") as handle,
+    ):
         contributor = contributors.losses(handle)
         UniversalFrameworkLogger("test").info("lost")
         assert told(contributor)[1] is Problem.LINES_LOST
+
+
+def test_lines_that_wait_are_seen_before_one_is_lost():
+    now = [0.0]
+    writer = SimpleNamespace(queued=5, durable=1)
+    writer.stats = lambda: SimpleNamespace(lost=0, queued=writer.queued, durable=writer.durable)
+    contributor = contributors.losses(writer, patience=2, clock=lambda: now[0])
+    seen = []
+    for seconds, durable, queued in ((0, 1, 5), (1.5, 1, 5), (3, 1, 6), (4, 2, 6), (9, 2, 0), (19, 2, 1), (29, 2, 1)):
+        now[0], writer.durable, writer.queued = seconds, durable, queued
+        seen.append(told(contributor)[1])
+    waits = Problem.LINES_WAIT
+    assert seen == [None, None, waits, None, None, None, waits]
 
 
 # -- problems ------------------------------------------------------------------------------------------------------

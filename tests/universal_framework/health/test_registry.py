@@ -178,7 +178,7 @@ def test_H7_a_check_that_swallows_its_cancellation_holds_nobody_up(virtually, co
 def test_H7_a_check_that_blocks_the_loop_fails_whatever_it_says(contributor):
     async def scene():
         async def blocking():
-            time.sleep(0.2)
+            time.sleep(0.2)  # noqa: ASYNC251 - that is the point
             return True
 
         async def innocent():
@@ -414,7 +414,7 @@ def test_H12_liveness_may_depend_on_the_lag_of_the_loop_and_on_nothing_else(depe
         async with registry.serving():
             assert (await registry.readiness()).status is Status.FAIL
             assert registry.alive()
-            time.sleep(0.2 + INTERVAL + 0.1)
+            time.sleep(0.2 + INTERVAL + 0.1)  # noqa: ASYNC251 - that is the point
             assert not registry.alive()
         assert registry.alive()
 
