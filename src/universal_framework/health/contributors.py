@@ -6,6 +6,7 @@ Protocol says what is needed. Durations are seconds.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sized
 from enum import StrEnum
@@ -218,30 +219,50 @@ def losses(
     *,
     name: str = "logging",
     remembered: float = 300.0,
+    patience: float = 2.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Contributor:
-    """Return whether `writer` lost nothing in the last `remembered` seconds: a warning, never a failure.
+    """Return whether `writer` writes, and lost nothing in the last `remembered` seconds: a warning, never a failure.
 
     For the handle of `configure_logging`, whose lost events count too, and for an audit log, whose alarms – logs that
-    disagree with what was signed – do not go away.
+    disagree with what was signed – do not go away. Lines that wait for longer than `patience` while none is written are
+    told before the first is lost.
     """
-    before = 0
-    since: float | None = None
+    history = _History()
 
     async def check() -> CheckResult:
-        nonlocal before, since
         stats = writer.stats()
         events = getattr(writer, "events_lost", None)
         lost = int(getattr(stats, "lost", 0)) + (int(events()) if callable(events) else 0)
+        queued = int(getattr(stats, "queued", 0))
+        written = int(getattr(stats, "written", getattr(stats, "durable", 0)))
         alarms = len(getattr(stats, "alarms", ()))
-        if lost > before:
-            since = clock()
-        before = lost
-        counts = {"lost": lost, "queued": int(getattr(stats, "queued", 0)), "alarms": alarms}
+        now = clock()
+        history.see(lost, queued, written, now)
+        counts = {"lost": lost, "queued": queued, "alarms": alarms}
         if alarms:
             return CheckResult(Status.WARN, Problem.TAMPERED, counts)
-        if since is not None and clock() - since < remembered:
+        if now - history.lost_at < remembered:
             return CheckResult(Status.WARN, Problem.LINES_LOST, counts)
+        if queued and now - history.moved_at > patience:
+            return CheckResult(Status.WARN, Problem.LINES_WAIT, counts)
         return CheckResult(Status.PASS, None, counts)
 
     return Contributor(name=name, check=check, critical=False, ok_ttl=5.0, fail_ttl=5.0, kind="system")
+
+
+class _History:
+    """When a writer last lost a line, and when it last had nothing to write or got on with it."""
+
+    def __init__(self) -> None:
+        self.lost_at = self.moved_at = -math.inf
+        self._lost = self._queued = 0
+        self._written = -1
+
+    def see(self, lost: int, queued: int, written: int, now: float) -> None:
+        """Take in the counts of one moment."""
+        if lost > self._lost:
+            self.lost_at = now
+        if not queued or not self._queued or written != self._written:
+            self.moved_at = now
+        self._lost, self._queued, self._written = lost, queued, written

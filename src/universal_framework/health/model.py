@@ -83,6 +83,8 @@ class Problem(StrEnum):
     MISCONFIGURED = "misconfigured"
     CIRCUIT_OPEN = "circuit_open"
     LINES_LOST = "lines_lost"
+    LINES_WAIT = "lines_wait"
+    """Lines are there to be written, and none is."""
     TAMPERED = "tampered"
 
 
