@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from universal_framework.observability.testing import capture_events
 from universal_framework.workflow import nodes
 from universal_framework.workflow._recovery_config import settings_of
+from universal_framework.workflow._recovery_config import settings_of
 from universal_framework.workflow.production_error_recovery import (
     AgentTimeout,
     BreakerState,
