@@ -29,6 +29,9 @@ from universal_framework.observability._outputs import PATIENCE, Hindrance, Outp
 #: How long `close` waits for what is queued, in seconds.
 CLOSE_SECONDS: Final = 5.0
 
+#: How long lines are collected before they are written together, in seconds.
+BATCH_SECONDS: Final = 0.002
+
 #: Lines that the writer takes off the queue at a time.
 _BATCH: Final = 16384
 
@@ -214,7 +217,8 @@ class _Sink:
             if result.hindrance is Hindrance.SLOW:
                 return _State.MORE if result.lines else _State.SLOW
             if result.hindrance is not None:
-                return _State.STUCK if self._held else _State.MORE if self._queue else _State.DONE
+                stuck = self._held and result.hindrance is not Hindrance.REFUSED
+                return _State.STUCK if stuck else _State.MORE if self._held or self._queue else _State.DONE
         if self._untold and not self._held and not self._queue:
             self._tell()
         return _State.MORE if self._held or self._queue else _State.DONE
@@ -223,10 +227,12 @@ class _Sink:
         """Account for what is out, and for what never will be."""
         if self._telling:
             self._settle_notice(result)
-        elif result.lines:
+        elif result.lines or result.lost:
             self._written += result.lines
             self._waits = True
-            self._let_go(result.lines)
+            self._let_go(result.lines + result.lost)
+            if result.lost:
+                self._lose(result.lost, _described(result.error))
         if result.hindrance is Hindrance.GONE and self._held:
             lost = len(self._held)
             self._let_go(lost)
@@ -238,7 +244,7 @@ class _Sink:
         if result.lines:
             with self._counting:
                 self._untold -= self._telling
-        if result.lines or result.hindrance is Hindrance.GONE:
+        if result.lines or result.lost or result.hindrance is Hindrance.GONE:
             self._telling = 0
             self._let_go(1)
 
@@ -402,7 +408,7 @@ class QueuedSink(_Sink):
         limits: Limits | None = None,
         notice: Notice = plain_notice,
         *,
-        batch_seconds: float = 0.002,
+        batch_seconds: float = BATCH_SECONDS,
     ) -> None:
         self._batch_seconds = batch_seconds
         super().__init__(output, limits or Limits(), notice)
