@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -41,7 +41,7 @@ from universal_framework.errors import SessionConflictError
 from universal_framework.health import contributors
 from universal_framework.health.model import CheckResult, Problem, Status
 from universal_framework.health.registry import Contributor, HealthRegistry
-from universal_framework.observability.production_monitoring import MonitoringSettings, ProductionMonitor
+from universal_framework.observability.production_monitoring import ProductionMonitor
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.conversation_history_manager import ConversationHistoryManager
 from universal_framework.workflow.orchestrator import WorkflowOrchestrator
@@ -160,8 +160,8 @@ class Services:
         parts: tuple[tuple[str, float, Callable[[], Awaitable[object]]], ...] = (
             ("jobs", seconds + 2, lambda: self.jobs.finish(seconds)),
             ("monitor", seconds, lambda: asyncio.to_thread(self.monitor.shutdown)),
-            ("llm", 2, lambda: self.llm.aclose()),
-            ("store", 2, lambda: self.store.aclose()),
+            ("llm", 2, self.llm.aclose),
+            ("store", 2, self.store.aclose),
         )
         for name, most, close in parts:
             try:
@@ -197,9 +197,7 @@ def build_services(
     monitoring = section(start, MonitoringConfig, MonitoringConfig())
     limits = Limits(security.max_body_bytes, security.request_timeout)
     monitor = ProductionMonitor(_monitoring(monitoring))
-    recovery = ProductionErrorRecovery(
-        _recovery(section(start, ErrorRecoveryConfig, ErrorRecoveryConfig())), listeners=(monitor,)
-    )
+    recovery = ProductionErrorRecovery(section(start, ErrorRecoveryConfig, ErrorRecoveryConfig()), listeners=(monitor,))
     storage_kind = "given"
     if store is None:
         store, storage_kind = stores.open_store(section(start, RedisConfig, None), security)
@@ -217,7 +215,7 @@ def build_services(
         orchestrator=WorkflowOrchestrator(
             chain=chain,
             strategies=StrategyGenerator(llm, allow_fallback=False),
-            emails=EmailGenerator(llm),
+            emails=EmailGenerator(llm, allow_fallback=False),
             guard=guard,
             recovery=recovery,
         ),
@@ -235,19 +233,9 @@ def build_services(
     return services
 
 
-def _monitoring(config: MonitoringConfig) -> MonitoringSettings:
+def _monitoring(config: MonitoringConfig) -> MonitoringConfig:
     """Return how it is monitored; where nothing is sent, metrics are still there for whoever comes and asks."""
-    settings = MonitoringSettings.of(config)
-    return settings.model_copy(update={"exporter": "prometheus"}) if settings.where == "none" else settings
-
-
-def _recovery(config: ErrorRecoveryConfig) -> dict[str, Any]:
-    table = config.model_dump(exclude_none=True)
-    agents = {
-        name: {key: value for key, value in own.items() if key != "enabled"}
-        for name, own in table.get("agents", {}).items()
-    }
-    return {**table, "agents": agents}
+    return config.model_copy(update={"exporter": "prometheus"}) if config.where == "none" else config
 
 
 def _tell_health(health: HealthRegistry, services: Services) -> None:

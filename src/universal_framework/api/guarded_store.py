@@ -13,15 +13,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final, ParamSpec, TypeVar
 
 from universal_framework.api.refusals import StorageRefusalError
+from universal_framework.config.models import AgentRecoveryConfig
 from universal_framework.contracts.state import UniversalWorkflowState
 from universal_framework.contracts.storage import SessionStore
 from universal_framework.errors import SessionStoreError
-from universal_framework.workflow.production_error_recovery import (
-    AgentRecovery,
-    AgentTimeout,
-    CircuitOpen,
-    ProductionErrorRecovery,
-)
+from universal_framework.workflow.production_error_recovery import AgentTimeout, CircuitOpen, ProductionErrorRecovery
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,9 +31,9 @@ _OPEN_SECONDS: Final = 1.0
 _LONGEST_OPEN_SECONDS: Final = 5.0
 
 
-def policy(seconds: float) -> AgentRecovery:
+def policy(seconds: float) -> AgentRecoveryConfig:
     """Return how the storage is guarded: an operation may take `seconds`."""
-    return AgentRecovery(
+    return AgentRecoveryConfig(
         agent_timeout=seconds,
         circuit_breaker_threshold=5,
         circuit_breaker_timeout=_OPEN_SECONDS,
