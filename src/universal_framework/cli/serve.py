@@ -27,7 +27,7 @@ import click
 
 from universal_framework.config.issues import ConfigurationError
 from universal_framework.config.loader import FILE_VARIABLE
-from universal_framework.config.models import ComplianceConfig, EnvironmentConfig
+from universal_framework.config.models import ComplianceConfig, EnvironmentConfig, MonitoringConfig
 from universal_framework.config.production_validator import ProductionConfigValidator
 from universal_framework.config.startup import EX_CONFIG, Start, start
 from universal_framework.observability._settings import LoggingConfig
@@ -131,6 +131,7 @@ def _serve(options: Options, stack: ExitStack) -> int:
         _tell_report(ConfigurationError(begun.report))
         click.echo("The configuration is invalid; starting in safe mode, as it allows.", err=True)
     logs = stack.enter_context(_logging(options, begun))
+    stack.enter_context(_routed(begun))
     app = create_app(begun, owner_header=options.owner_header)
     config = uvicorn.Config(
         app,
@@ -215,6 +216,27 @@ def _logging(options: Options, begun: Start | None) -> Configuration:
         return configure_logging(from_environment, **given)
     except LoggingConfigurationError as error:
         raise CannotStartError(f"logging: {error}") from error
+
+
+@contextlib.contextmanager
+def _routed(begun: Start) -> Iterator[None]:
+    """Send log events to the collector too, inside, where the configuration asks for it."""
+    monitoring = begun.sections.get("monitoring")
+    if not isinstance(monitoring, MonitoringConfig) or not monitoring.otlp_logs:
+        yield
+        return
+    from universal_framework.observability.otlp_router import OTLPRouter
+
+    try:
+        router = OTLPRouter.of(monitoring)
+    except ValueError as error:
+        raise CannotStartError(f"monitoring.otlp_logs: {error}") from error
+    if router is None:
+        yield
+        return
+    with contextlib.closing(router):
+        router.attach()
+        yield
 
 
 # -- the address ------------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ class Service:
         return (self.folder / "stdout").read_text()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def clean_environment():
     """Variables of a machine on which nobody has configured anything."""
     kept = {
@@ -135,14 +135,15 @@ def clean_environment():
     return {**kept, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-@pytest.fixture
-def serve(tmp_path_factory, clean_environment):
-    """Run ``universal-framework serve``; return the service once it listens, or the ended process."""
+@contextlib.contextmanager
+def serving(tmp_path_factory, environment):
+    """Run ``universal-framework serve``; give the service once it listens, or the ended process."""
     with contextlib.ExitStack() as stack:
 
         def run(*arguments, environ=None, cwd=None, port=True):
             folder = tmp_path_factory.mktemp("service")
             options = ["--port", "0"] if port else []
+            options += [] if "--drain-seconds" in arguments else ["--drain-seconds", "0"]
             with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
                 process = subprocess.Popen(
                     [
@@ -158,7 +159,7 @@ def serve(tmp_path_factory, clean_environment):
                     stdout=out,
                     stderr=err,
                     stdin=subprocess.DEVNULL,
-                    env={**clean_environment, **(environ or {})},
+                    env={**environment, **(environ or {})},
                     cwd=cwd or folder,
                 )
             stack.callback(process.wait)
@@ -167,9 +168,22 @@ def serve(tmp_path_factory, clean_environment):
             while process.poll() is None and time.monotonic() < deadline:
                 told = (folder / "stderr").read_text()
                 if "Serving on " in told:
-                    url = told.split("Serving on ")[1].split()[0]
-                    return Service(process, url, folder)
+                    return Service(process, told.split("Serving on ")[1].split()[0], folder)
                 time.sleep(0.02)
             return Service(process, None, folder)
 
         yield run
+
+
+@pytest.fixture
+def serve(tmp_path_factory, clean_environment):
+    """Run services that the test may stop."""
+    with serving(tmp_path_factory, clean_environment) as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory, clean_environment):
+    """A trial that no test stops, with a rate limit that a browser does not reach."""
+    with serving(tmp_path_factory, clean_environment) as run:
+        yield run()

@@ -192,8 +192,8 @@ def test_C6_health_is_where_the_configuration_says_and_has_no_limit(start, confi
     assert 'data-health="/internal/up"' in client.get("/").text
 
 
-def test_http_that_cannot_be_read_gets_the_envelope(serve):
-    url = serve().url
+def test_http_that_cannot_be_read_gets_the_envelope(shared_service):
+    url = shared_service.url
     host, port = url.removeprefix("http://").split(":")
     for raw in (
         b"NONSENSE\r\n\r\n",
