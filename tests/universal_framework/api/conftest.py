@@ -10,8 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
-
 from fastapi.testclient import TestClient
 
 from universal_framework.api.app import create_app
