@@ -55,9 +55,7 @@ def main() -> int:
             _tell("Take it all back")
             _logshift(application, "rollback", expected=0)
             _compare(application)
-            _tell(
-                "What the modules have grown into: four requests to `universal-framework serve`, without Redis or a key"
-            )
+            _tell("What the modules have grown into: four requests to a service, on a machine without Redis or a key")
             _converse(Path(scratch))
         except DemoError as error:
             print(f"demo: {error}", file=sys.stderr)
@@ -158,9 +156,8 @@ def _draft(url: str) -> dict[str, str]:
         request = urllib.request.Request(f"{url}/api/workflow/execute", json.dumps(body).encode(), headers)  # noqa: S310
         with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - an address of ours
             answer = json.load(response)
-        print(
-            f"> {message}\n  {answer['phase']}: {textwrap.shorten(answer['reply'].splitlines()[0], 100, placeholder=' …')}"
-        )
+        reply = textwrap.shorten(answer["reply"].splitlines()[0], 100, placeholder=" …")
+        print(f"> {message}\n  {answer['phase']}: {reply}")
     if not answer["email"]:
         raise DemoError("four requests yielded no e-mail")
     return {"subject": answer["email"]["subject"], "body": answer["email"]["body"]}

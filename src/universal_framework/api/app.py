@@ -75,7 +75,9 @@ def create_app(
             await services.aclose()
             logger.info("service_stopped")
 
-    app = FastAPI(title=_TITLE, version="2.0.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=_TITLE, version="2.0.0", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.state.health = registry
     for middleware in (Deadline, BodyGate, RateLimit, RequestContext):  # the last one is outermost
         app.add_middleware(middleware)

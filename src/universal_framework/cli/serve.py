@@ -49,7 +49,7 @@ _QUIET: Final = dict.fromkeys(("httpx", "httpx2", "httpcore", "httpcore2", "open
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """What the command line and its variables say."""
 
     file: str | None
     host: str
@@ -58,6 +58,7 @@ class Options:
     log_file: str | None
     audit: str | None
     owner_header: str | None
+    health_token: str | None
     proxies: str | None
     drain_seconds: float
     offline: bool
@@ -80,6 +81,10 @@ class CannotStartError(Exception):
 @click.option(
     "--owner-header", metavar="NAME", envvar="UNIVERSAL_FRAMEWORK_OWNER_HEADER",
     help="Header in which a trusted gateway says who asks; without it everybody is anonymous.",
+)  # fmt: skip
+@click.option(
+    "--health-token", metavar="TOKEN", envvar="UNIVERSAL_FRAMEWORK_HEALTH_TOKEN",
+    help="Who sends it as Authorization: Bearer sees details of health; better in the variable than here.",
 )  # fmt: skip
 @click.option(
     "--trusted-proxies", "proxies", metavar="ADDRESSES",
@@ -117,6 +122,8 @@ def _serve(options: Options, stack: ExitStack) -> int:
 
         from universal_framework.api.app import create_app
         from universal_framework.api.protocol import EnvelopedProtocol
+        from universal_framework.api.routes.health import HealthPolicy
+        from universal_framework.health import contributors
     except ImportError as error:
         raise CannotStartError(f"{error.name} is not installed: pip install 'logshift[service]'") from error
     listener = stack.enter_context(_listening(options.host, options.port))
@@ -132,7 +139,9 @@ def _serve(options: Options, stack: ExitStack) -> int:
         click.echo("The configuration is invalid; starting in safe mode, as it allows.", err=True)
     logs = stack.enter_context(_logging(options, begun))
     stack.enter_context(_routed(begun))
-    app = create_app(begun, owner_header=options.owner_header)
+    details = HealthPolicy("authorized", token=options.health_token) if options.health_token else None
+    app = create_app(begun, owner_header=options.owner_header, health_policy=details)
+    app.state.health.add(contributors.losses(logs))
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -66,6 +66,7 @@ def test_hostile_bodies_get_the_envelope(client, content, headers, status, code)
     [
         ("GET", f"/{CANARY}", 404),
         ("GET", f"/api/{CANARY}?token={CANARY}", 404),
+        ("POST", f"{EXECUTE}/", 404),
         ("GET", EXECUTE, 405),
         ("PUT", EXECUTE, 405),
         ("DELETE", "/", 405),

@@ -357,6 +357,12 @@ def test_the_audit_trail_holds_the_life_of_a_session_and_verifies(serve, convers
     assert verified.returncode == 0, verified.stdout
 
 
+def test_H6_details_of_health_are_for_the_bearer_of_the_token(serve):
+    url = f"{serve(environ={'UNIVERSAL_FRAMEWORK_HEALTH_TOKEN': CANARY}).url}/health/detailed"
+    assert set(ask(url)[1]) == {"overall_status", "timestamp"}
+    assert {"redis", "llm", "configuration"} <= set(ask(url, headers={"authorization": f"Bearer {CANARY}"})[1])
+
+
 def test_an_owner_is_told_by_the_header_that_the_option_names(serve, conversation):
     service = serve("--owner-header", "X-User")
     _, body, _ = ask(f"{service.url}/api/workflow/execute", {"message": conversation[0]}, {"x-user": "ann"})
