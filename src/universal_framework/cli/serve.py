@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 logger = UniversalFrameworkLogger("serve")
 
 NO_START: Final = 1
+
+_NEEDED: Final = ("fastapi", "h11", "langgraph", "redis", "uvicorn")
 
 #: Packages of others that tell too much at INFO.
 _QUIET: Final = dict.fromkeys(("httpx", "httpx2", "httpcore", "httpcore2", "openai", "uvicorn"), "WARNING")
@@ -117,15 +120,9 @@ def main(**options: Any) -> None:
 
 def _serve(options: Options, stack: ExitStack) -> int:
     """Return the exit status of a service, after its end."""
-    try:
-        import uvicorn
-
-        from universal_framework.api.app import create_app
-        from universal_framework.api.protocol import EnvelopedProtocol
-        from universal_framework.api.routes.health import HealthPolicy
-        from universal_framework.health import contributors
-    except ImportError as error:
-        raise CannotStartError(f"{error.name} is not installed: pip install 'logshift[service]'") from error
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CannotStartError(f"{', '.join(missing)} is not installed: pip install 'logshift[service]'")
     listener = stack.enter_context(_listening(options.host, options.port))
     stack.enter_context(_logging(options, None))
     validator = _validator(options, os.environ, stack)
@@ -139,6 +136,18 @@ def _serve(options: Options, stack: ExitStack) -> int:
         click.echo("The configuration is invalid; starting in safe mode, as it allows.", err=True)
     logs = stack.enter_context(_logging(options, begun))
     stack.enter_context(_routed(begun))
+    return _run(begun, listener, options, logs)
+
+
+def _run(begun: Start, listener: socket.socket, options: Options, logs: Configuration) -> int:
+    """Serve until told to stop; only what starts at all loads the application."""
+    import uvicorn
+
+    from universal_framework.api.app import create_app
+    from universal_framework.api.protocol import EnvelopedProtocol
+    from universal_framework.api.routes.health import HealthPolicy
+    from universal_framework.health import contributors
+
     details = HealthPolicy("authorized", token=options.health_token) if options.health_token else None
     app = create_app(begun, owner_header=options.owner_header, health_policy=details)
     app.state.health.add(contributors.losses(logs))
