@@ -103,7 +103,7 @@ class Conversation:
             return "Let us start over. What should your e-mail be about?"
         return await getattr(self, f"_{self.state.phase.value}")(intent, text)
 
-    async def _requirements(self, intent, text):
+    async def _requirements(self, _intent, text):
         self._put(requirements=collect(self.state.requirements, text))
         if not self.state.requirements.complete:
             return question_for(self.state.requirements)
