@@ -107,7 +107,7 @@ def test_details_one_by_one(talk):
     talking = talk()
     talking.say("I need an email")
     assert "topic, audience, tone and key points" in talking.said
-    talking.say("our summer party")
+    talking.say("quarterly results")
     assert "audience, tone and key points" in talking.said
     assert talking.say("friendly").phase is WorkflowPhase.REQUIREMENTS
     assert talking.say("for all colleagues").phase is WorkflowPhase.STRATEGY

@@ -445,4 +445,4 @@ def test_a_megabyte_costs_no_more_than_its_first_part(steps, text):
                 continue
 
     usual = steps(lambda: work(plain))
-    assert steps(lambda: work(text)) < 60 * usual
+    assert steps(lambda: work(text), runs=1) < 60 * usual
