@@ -4,13 +4,14 @@
 
 The applications are called as a server would call them, without one: what a socket costs is the same for both. All
 cases run in this one process, in rounds (`rounds.py`): ratios are within a round, medians over all rounds. The probes
-over hung dependencies run on a real clock.
+over hung dependencies run on a real clock, seven times.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from universal_framework.observability.unified_logger import UniversalFrameworkL
 
 PLAIN = "a plain JSON route of FastAPI"
 TIMEOUT = 0.5
+SCENES = 7
 
 
 def application(endpoints: HealthEndpoints | None = None, *, first: bool = False) -> FastAPI:
@@ -138,9 +140,12 @@ def main() -> None:
     print_times(samples)
     with configure_logging(destination=os.devnull):
         UniversalFrameworkLogger("bench").warning("warm")  # no service is asked before it ever logged
-        answered, calls, again = asyncio.run(hung())
+        scenes = [asyncio.run(hung()) for _ in range(SCENES)]
+    last = sorted(max(answered) for answered, _, _ in scenes)
+    again = statistics.median(once_more for _, _, once_more in scenes)
+    calls = max(calls for _, calls, _ in scenes)
     print(f"\n50 probes at once over five hung dependencies, timeout of a check {TIMEOUT} s")
-    print(f"  answered after {min(answered):.3f} to {max(answered):.3f} s; one more after {again * 1e6:.0f} µs\n")
+    print(f"  the last answered after {last[0]:.3f} to {last[-1]:.3f} s; one more after {again * 1e6:.0f} µs\n")
     print_claims(
         [
             Claim("live : plain route", ratio(samples, live, PLAIN), floor=0.4),
@@ -148,7 +153,7 @@ def main() -> None:
             Claim("ready over five cached results : plain route", ratio(samples, ready, PLAIN)),
             Claim(
                 "last of 50 probes over five hung dependencies : timeout of a check",
-                max(answered) / TIMEOUT,
+                statistics.median(last) / TIMEOUT,
                 floor=1 + 0.05 / TIMEOUT,
             ),
             Claim("calls of the five dependencies", float(calls), floor=5, unit=""),

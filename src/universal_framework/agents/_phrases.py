@@ -15,7 +15,8 @@ TONES: Final = (
     "polite", "neutral", "serious", "humorous", "funny", "playful", "persuasive", "empathetic", "confident",
     "encouraging",
     "excited", "upbeat", "cheerful", "inspiring", "inspirational", "respectful", "businesslike", "personal", "sincere",
-    "witty", "relaxed", "direct", "optimistic", "compassionate", "conversational", "motivational", "celebratory",
+    "witty", "relaxed", "direct", "optimistic", "compassionate", "conversational", "motivational",
+    "motivating", "celebratory",
 )  # fmt: skip
 #: What "less …" and "not so …" ask for.
 OPPOSITES: Final = {
@@ -120,11 +121,11 @@ KIND: Final = re.compile(
     r"\b(?:an?|the|another|new)\s+(?P<kind>(?:[\w-]+\s+){1,3})(?:e-?mail|newsletter|invitation)\b", _I
 )
 NOT_A_KIND: Final = frozenset(
-    (
+    (  # noqa: SIM905 - a list of words reads as text
         "short long brief quick new nice good great simple single another second draft mass internal external company "
         "group html marketing my our an a the of other different better one really very longer shorter important "
         "concise little clear polished catchy follow-up professional-sounding written full plain proper decent"
-    ).split()  # noqa: SIM905 - a list of words reads as text
+    ).split()
 )
 #: "a warm and witty tone", "sound more formal", "make it less formal".
 TONE_WORDS: Final = re.compile(
@@ -176,7 +177,7 @@ LENGTH: Final = re.compile(
 )
 #: Nothing but words around what was taken out.
 FILLER: Final = frozenset(
-    (
+    (  # noqa: SIM905 - a list of words reads as text
         "a an and also are as at be but by can could e-mail email for from goes going have hello hey hi i i'd i'll i'm "
         "in is it it's its just kind let like mail make me mostly my of ok okay on or our please preferably quite "
         "really sent shall should so some something sound sounds style that thanks thank the then this to tone use "
@@ -184,7 +185,7 @@ FILLER: Final = frozenset(
         "want we we'd will with would write you your need draft using keep send address addressed sort should've voice "
         "way well yes sure want'd written rather more less bit must compose create prepare help new about regarding "
         "short long brief quick mention include points key audience recipients readers topic subject"
-    ).split()  # noqa: SIM905 - a list of words reads as text
+    ).split()
 )
 QUESTION: Final = re.compile(
     r"^(?:who|what|when|where|why|how|which|is|are|do|does|did|can|could|would|will|should|may)\b.*\?\s*$|\?\s*$", _I

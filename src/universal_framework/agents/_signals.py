@@ -59,7 +59,7 @@ _EXPRESSIONS = {
     r"works for me|that works|happy with|"
     r"no (?:changes?|objections?|complaints)|nothing to change|good to go|sieht gut aus|klingt gut|se ve bien|"
     r"ça me va)\b",
-    "go_ahead": r"\b(?:go ahead|(?:please )?(?:write|create|generate|draft|produce|finish|send|do) (?:it|"
+    "go_ahead": r"\b(?:go ahead|go for it|(?:please )?(?:write|create|generate|draft|produce|finish|send|do) (?:it|"
     r"the (?:e-?mail|draft|text|message)|that)\b"
     r"(?! (?:more|less|in|as|with|again|about|shorter|to be|for))|(?:write|send) it now|proceed|continue|"
     r"let[’']?s (?:go|do (?:it|this|that))|"

@@ -151,7 +151,7 @@ class _Reading:
         if self._has("topic"):
             return piece
         match = say.TOPIC.search(piece)
-        if match is not None and self._take("topic", match["topic"]):
+        if match is not None and self._take("topic", match["topic"].removeprefix("that ")):
             return f"{piece[: match.start()]} , {piece[match.end() :]}"
         foreign = say.FOREIGN_TOPIC.search(piece)
         if foreign is not None and self._take("topic", foreign["topic"]):

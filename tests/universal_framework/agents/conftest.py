@@ -9,7 +9,7 @@ import pytest
 
 from universal_framework.agents.confirmation import ask_confirmation, present_strategy
 from universal_framework.agents.email_generator import EmailGenerator
-from universal_framework.agents.intent_analyzer_chain import IntentAnalyzerChain
+from universal_framework.agents.intent_analyzer_chain import IntentAnalyzerChain, was_asked
 from universal_framework.agents.intent_classifier import IntentClassifier
 from universal_framework.agents.requirements_collector import collect, question_for
 from universal_framework.agents.strategy_generator import StrategyGenerator
@@ -80,6 +80,7 @@ class Conversation:
     def say(self, *texts):
         for text in texts:
             self._put(messages=[*self.state.messages, Message(role=Role.USER, content=text)])
+            self._asked = was_asked(self.state)
             intent = asyncio.run(self.chain.analyse(text, self.state))
             self._put(last_intent=intent)
             reply = asyncio.run(self._reply(intent.intent, text))
@@ -103,8 +104,8 @@ class Conversation:
             return "Let us start over. What should your e-mail be about?"
         return await getattr(self, f"_{self.state.phase.value}")(intent, text)
 
-    async def _requirements(self, intent, text):
-        self._put(requirements=collect(self.state.requirements, text))
+    async def _requirements(self, _intent, text):
+        self._put(requirements=collect(self.state.requirements, text, asked=self._asked))
         if not self.state.requirements.complete:
             return question_for(self.state.requirements)
         return await self._plan(None)
@@ -150,12 +151,12 @@ def talk():
 def steps():
     """Return how much work something is, in CPU time: the least of three runs."""
 
-    def steps(work):
+    def steps(work, runs=3):
         def once():
             begun = time.process_time_ns()
             work()
             return time.process_time_ns() - begun
 
-        return min(once() for _ in range(3)) or 1
+        return min(once() for _ in range(runs)) or 1
 
     return steps

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
 import pytest
 
+from universal_framework.agents.email_generator import EmailGenerator
+from universal_framework.agents.strategy_generator import StrategyGenerator, template_strategy
 from universal_framework.contracts.state import Requirements, WorkflowPhase
 from universal_framework.errors import InvalidInputError, LLMError
 
 FOUR = (
     "I need an email about the office move",
-    "Audience: all engineering staff. Tone: friendly. Key points: pack your desk by Thursday; labels are at reception; "
-    "the new office opens on Monday",
+    "Audience: all engineering staff. Tone: friendly. Key points: pack your desk by Thursday; labels are at reception; the new office opens on Monday",
     "That sounds good",
     "Yes, please write it now",
 )
@@ -105,7 +107,7 @@ def test_details_one_by_one(talk):
     talking = talk()
     talking.say("I need an email")
     assert "topic, audience, tone and key points" in talking.said
-    talking.say("our summer party")
+    talking.say("quarterly results")
     assert "audience, tone and key points" in talking.said
     assert talking.say("friendly").phase is WorkflowPhase.REQUIREMENTS
     assert talking.say("for all colleagues").phase is WorkflowPhase.STRATEGY
@@ -220,13 +222,9 @@ def test_an_error_that_is_no_llm_error_is_not_hidden(talk, told):
 
 
 def test_R18_under_recovery_the_models_failure_is_not_hidden(failing, requirements):
-    import asyncio
-
-    from universal_framework.agents.email_generator import EmailGenerator
-    from universal_framework.agents.strategy_generator import StrategyGenerator, template_strategy
-
+    strategies = StrategyGenerator(failing, allow_fallback=False)
+    emails = EmailGenerator(failing, allow_fallback=False)
     with pytest.raises(LLMError):
-        asyncio.run(StrategyGenerator(failing, allow_fallback=False).generate(requirements))
+        asyncio.run(strategies.generate(requirements))
     with pytest.raises(LLMError):
-        strategy = template_strategy(requirements, 1)
-        asyncio.run(EmailGenerator(failing, allow_fallback=False).generate(requirements, strategy))
+        asyncio.run(emails.generate(requirements, template_strategy(requirements, 1)))

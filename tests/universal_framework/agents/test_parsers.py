@@ -47,10 +47,10 @@ COMPLETE = Requirements(
     tone="friendly",
     key_points=("pack your desk", "labels are at reception"),
 )
-WORDS = (
+WORDS = (  # noqa: SIM905 - a list of words reads as text
     "I need an e-mail about to for all staff the Audience: Tone: Key points: ; , . ? - friendly less formal mention and "
     'yes no not send it write Subject: ** ``` { } " reset help 100 words \n \u200b \ud800 é 会議 🎉 remove first point'
-).split(" ")  # noqa: SIM905
+).split(" ")
 #: Text as people, models and attackers write it.
 TEXTS = st.one_of(
     st.text(st.characters()),
@@ -65,6 +65,16 @@ KNOWN = st.builds(
 
 def is_line(text, limit):
     return len(text) <= limit and len(text.splitlines()) <= 1 and text == clean_line(text, limit)
+
+
+def parsed(code, parse):
+    """Return what `parse` gives, None where it raises the one error that it may raise."""
+    try:
+        return parse()
+    except LLMError as error:
+        told = str(error)
+    assert told == code
+    return None
 
 
 # -- cleaning --------------------------------------------------------------------------------------------------
@@ -89,6 +99,7 @@ def test_a_clean_text_is_bounded_and_stays_as_it_is(text, limit):
 def test_what_cannot_be_seen_is_gone_and_what_people_need_stays():
     assert clean_line("a\u202eb\u200bc\ufeff\x00\x1b[1m\U000e0041d", 99) == "abc[1md"
     assert clean_line("👩\u200d👩\u200d👧 می\u200cخواهم", 99) == "👩\u200d👩\u200d👧 می\u200cخواهم"
+    assert clean_line("a\u200b\u0301", 9) == "á", "what is next to each other after cleaning is one"
     assert clean_text("a\r\n\r\n\r\n b\u2028c\tx", 99) == "a\n\n b\nc x"
 
 
@@ -267,10 +278,8 @@ def test_many_messages_are_classified_and_empty_ones_skipped():
 
 @given(TEXTS)
 def test_any_answer_is_a_bounded_strategy_or_an_llm_error(text):
-    try:
-        strategy = parse_strategy(text, COMPLETE, 1)
-    except LLMError as error:
-        assert str(error) == "llm.no_outline"
+    strategy = parsed("llm.no_outline", lambda: parse_strategy(text, COMPLETE, 1))
+    if strategy is None:
         return
     assert is_line(strategy.subject_line, MAX_SUBJECT_CHARS)
     assert strategy.subject_line
@@ -281,10 +290,8 @@ def test_any_answer_is_a_bounded_strategy_or_an_llm_error(text):
 @given(TEXTS)
 def test_any_answer_is_a_bounded_draft_or_an_llm_error(text):
     strategy = template_strategy(COMPLETE, 1)
-    try:
-        draft = parse_draft(text, strategy)
-    except LLMError as error:
-        assert str(error) == "llm.no_body"
+    draft = parsed("llm.no_body", lambda: parse_draft(text, strategy))
+    if draft is None:
         return
     assert is_line(draft.subject, MAX_SUBJECT_CHARS)
     assert draft.subject
@@ -397,10 +404,10 @@ def test_any_body_is_an_answer_or_an_llm_error(body):
     try:
         answer = read_answer(body)
     except LLMError as error:
-        assert str(error).startswith("llm.")
-        return
-    assert answer.text.strip()
-    answer.text.encode()
+        kept = str(error)
+    else:
+        kept = "llm." * bool(answer.text.strip() and answer.text.encode())
+    assert kept.startswith("llm.")
 
 
 @given(st.none() | st.text(max_size=60))
@@ -438,4 +445,4 @@ def test_a_megabyte_costs_no_more_than_its_first_part(steps, text):
                 continue
 
     usual = steps(lambda: work(plain))
-    assert steps(lambda: work(text)) < 60 * usual
+    assert steps(lambda: work(text), runs=1) < 60 * usual

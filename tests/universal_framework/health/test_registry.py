@@ -311,20 +311,21 @@ def test_a_run_is_no_part_of_the_request_that_needs_it(virtually, contributor):
 
 
 def test_a_registry_survives_the_loop_that_it_was_used_on(dependency, contributor):
-    registry = HealthRegistry()
-    registry.mark_started()
     hung = dependency("hang")
-    registry.add(contributor("a", hung, timeout=30))
-
-    async def begin_and_leave():
-        task = asyncio.create_task(registry.report())
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        task.cancel()
-
-    asyncio.run(begin_and_leave())
+    registry = HealthRegistry([contributor("a", hung, timeout=30)])
+    registry.mark_started()
+    former = asyncio.new_event_loop()
+    asking = former.create_task(registry.report())
+    former.run_until_complete(asyncio.sleep(0.01))
+    assert hung.running == 1
     hung.answer = True
     assert asyncio.run(asyncio.wait_for(registry.report(), 20)).status is Status.PASS
+    asking.cancel()
+    former.run_until_complete(registry.aclose())
+    for task in asyncio.all_tasks(former):
+        task.cancel()
+        former.run_until_complete(asyncio.wait({task}))
+    former.close()
 
 
 # -- a service's life ----------------------------------------------------------------------------------------------

@@ -177,14 +177,15 @@ def ask(config):
     from universal_framework.errors import LLMError
     from universal_framework.llm.providers import create_provider
 
-    def ask(request=QUESTION, *, times=1, check=False, remaining=lambda: None, **changes):
+    def ask(request=QUESTION, *, times=1, guard=60, check=False, remaining=lambda: None, **changes):
         async def body():
             provider = create_provider(config(**changes), remaining=remaining)
             results = []
             try:
                 for _ in range(times):
                     try:
-                        results.append(await (provider.check() if check else provider.complete(request)))
+                        async with asyncio.timeout(guard):
+                            results.append(await (provider.check() if check else provider.complete(request)))
                     except LLMError as error:
                         results.append(error)
             finally:

@@ -132,11 +132,11 @@ def test_retries_end_and_the_last_refusal_is_told(api, ask):
 
 def test_a_server_that_asks_for_too_much_patience_is_not_waited_for(api, ask):
     api.says(refusal(429, "rate_limit_exceeded", retry_after="30"))
-    error = ask(timeout=20.0, max_retries=5)
+    error = ask(timeout=25.0, max_retries=5, guard=20)
     assert (code(error), error.retry_after, len(api.asked)) == ("llm.rate_limit", 30.0, 1)
     later = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1), usegmt=True)
     api.says(refusal(503, retry_after=later))
-    error = ask(timeout=20.0, max_retries=5)
+    error = ask(timeout=25.0, max_retries=5, guard=20)
     assert (code(error), error.status_code) == ("llm.unreachable", 503)
     assert 3000 < error.retry_after <= 3600
 
