@@ -304,7 +304,10 @@ def test_memory_is_bounded_and_gives_room_when_sessions_are_over(clock):
     asyncio.run(act())
 
 
-@pytest.mark.parametrize("wrong", [{"idle_seconds": 0}, {"idle_seconds": 9, "age_seconds": 8}, {"max_bytes": 0}, {"age_seconds": float("inf")}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"idle_seconds": 0}, {"idle_seconds": 9, "age_seconds": 8}, {"max_bytes": 0}, {"age_seconds": float("inf")}],
+)
 def test_limits_that_contradict_themselves_are_refused(wrong):
     with pytest.raises(ValueError):
         SessionLimits(**wrong)
