@@ -79,9 +79,13 @@ def test_no_acknowledged_write_is_lost_with_the_server(server, on, tmp_path):
         manager = SessionManagerImpl(store)
         await manager.create(owner="ann", session_id="s")
         killer = asyncio.get_running_loop().call_later(0.2, os.kill, redis.pid, signal.SIGKILL)
-        with pytest.raises(SessionStoreError):
+
+        async def go_on():
             while True:
                 acknowledged.append((await manager.update("s", one_more, owner="ann")).turn)
+
+        with pytest.raises(SessionStoreError):
+            await go_on()
         killer.cancel()
 
     async def read(store):
@@ -108,7 +112,7 @@ def test_a_server_that_hangs_is_an_error_and_nothing_is_applied_twice_when_it_wa
                 await store.save(one_more(made), owner="ann")
             with fails("redis.timeout"):
                 await store.ping()
-        while (read := await store.load("s", owner="ann")).version == made.version:
+        while (read := await store.load("s", owner="ann")).version == made.version:  # noqa: ASYNC110 - a real server
             await asyncio.sleep(0.01)
         assert (read.turn, read.version) == (2, 3)
 
@@ -398,7 +402,10 @@ def test_the_index_of_an_owner_is_bounded(local, on, clock):
             await store.create(new(f"{number:02}"), owner="many")
         assert await store.list_ids(owner="many", limit=100) == [f"{number:02}" for number in range(29, 19, -1)]
         index = await only_key(store, "t:v1:*:ids", "many")
-        count = lambda: store.adapter.run("x", lambda client: client.execute_command("ZCARD", index))
+
+        async def count():
+            return await store.adapter.run("x", lambda client: client.execute_command("ZCARD", index))
+
         assert await count() == 10
         clock.now += 1
         await store.load("03", owner="many")  # unlisted, alive, and listed again
@@ -436,7 +443,7 @@ def test_a_cluster_keeps_what_belongs_to_an_owner_in_one_slot(server, on, sectio
     async def prepare(store):
         slots = [str(slot) for slot in range(16384)]
         await store.adapter.run("x", lambda client: client.execute_command("CLUSTER", "ADDSLOTS", *slots))
-        while b"cluster_state:ok" not in await store.adapter.run(
+        while b"cluster_state:ok" not in await store.adapter.run(  # noqa: ASYNC110 - a real server
             "x", lambda client: client.execute_command("CLUSTER", "INFO", NEVER_DECODE=True)
         ):
             await asyncio.sleep(0.02)

@@ -113,11 +113,11 @@ def test_a_change_cannot_touch_identity_or_version_and_its_time_is_kept(stored):
         await manager.create(owner="ann", session_id="s")
         done = await manager.update("s", lambda state: state.model_copy(update={"version": 77}), owner="ann")
         assert (done.version, done.updated_at) == (2, moment)
-        for wrong in (lambda state: None, lambda state: new("t"), lambda state: state.model_dump()):
+        for wrong in (lambda _: None, lambda _: new("t"), lambda state: state.model_dump()):
             with pytest.raises(StateAccessError):
                 await manager.update("s", wrong, owner="ann")
         with pytest.raises(ZeroDivisionError):
-            await manager.update("s", lambda state: 1 / 0, owner="ann")
+            await manager.update("s", lambda _: 1 / 0, owner="ann")
         assert (await manager.get("s", owner="ann")).version == 2  # and the next one has its turn
 
     stored(act)

@@ -8,7 +8,7 @@ import types
 from datetime import UTC, datetime
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from universal_framework.contracts.reducers import merge_recovery
 from universal_framework.contracts.state import Message, Role, UniversalWorkflowState, WorkflowPhase
@@ -33,7 +33,7 @@ def test_what_this_version_does_not_know_is_kept_and_written_back():
     assert again.messages[0].model_extra == {"language": "en"}
 
     class Later(UniversalWorkflowState):
-        mood: dict[str, int] = {}
+        mood: dict[str, int] = Field(default_factory=dict)
 
     later = Later.model_validate_json(again.model_dump_json())
     assert (later.mood, later.unknown_fields, later.turn) == ({"x": 1}, {}, 1)
