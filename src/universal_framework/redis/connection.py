@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -32,6 +33,15 @@ T = TypeVar("T")
 #: The longest pause between two tries, in seconds, that `redis_client` makes.
 _LONGEST_PAUSE: Final = 30.0
 _PROBE_SECONDS: Final = 5
+#: What the commands of a script were refused for, in the words of Redis 6; Redis 7 says it in front.
+_IN_SCRIPT: Final = re.compile(r"-(OOM|READONLY|NOREPLICAS|NOPERM)\b|(?:script can't run this command)")
+_CODES: Final = {
+    "OOM": "redis.oom",
+    "READONLY": "redis.readonly",
+    "NOREPLICAS": "redis.no_replicas",
+    "NOPERM": "redis.permission",
+    None: "redis.permission",
+}
 _HINT: Final = "`universal-framework config check` tells what to do"
 
 
@@ -169,8 +179,10 @@ class RedisConnectionAdapter:
             self._loop, self._clients = loop, {}  # connections of another loop are of no use, and not ours to close
         if role not in self._clients:
             probe = role == "probe"
-            section = config.model_copy(update={"max_connections": 2}) if probe else config
-            self._clients[role] = redis_client(section, retries=0 if probe else None)
+            # redis-py checks a new connection within its own handshake: where the server refuses both (no password,
+            # still loading), it connects again from there, ever deeper, and leaves the sockets open.
+            changes: dict[str, Any] = {"health_check_interval": 0, **({"max_connections": 2} if probe else {})}
+            self._clients[role] = redis_client(config.model_copy(update=changes), retries=0 if probe else None)
         return self._clients[role]
 
     async def _guarded(self, operation: str, ask: Callable[[], Awaitable[T]], deadline: float) -> T:
@@ -182,9 +194,16 @@ class RedisConnectionAdapter:
             async with asyncio.timeout(deadline):
                 return await ask()
         except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError, UnicodeError) as problem:
-            code, kind = classify(problem), type(problem).__name__
+            code, kind = code_of(problem), type(problem).__name__
         logger.error("redis_failed", operation=operation, code=code, error_type=kind)
         raise SessionStoreError(f"{operation} failed: {code}; {_HINT}")
+
+
+def code_of(problem: BaseException) -> str:
+    """Return the code for what went wrong, also within a script, where Redis 6 wraps the server's words."""
+    words = str(problem)
+    found = _IN_SCRIPT.search(words) if "script" in words else None
+    return _CODES[found[1]] if found else classify(problem)
 
 
 def budget(config: RedisConfig) -> float:

@@ -60,10 +60,14 @@ except OSError as problem:
     os._exit(127)
 os.write(1, b"%d\\n" % server.pid)
 os.close(1)
+stopping = threading.Event()
 def ended():
-    os._exit(server.wait() & 255)
+    status = server.wait()
+    if not stopping.is_set():
+        os._exit(status & 255)
 threading.Thread(target=ended, daemon=True).start()
 asked = os.read(0, 1)
+stopping.set()
 server.send_signal(signal.SIGTERM)
 try:
     server.wait(3)
