@@ -15,7 +15,8 @@ TONES: Final = (
     "polite", "neutral", "serious", "humorous", "funny", "playful", "persuasive", "empathetic", "confident",
     "encouraging",
     "excited", "upbeat", "cheerful", "inspiring", "inspirational", "respectful", "businesslike", "personal", "sincere",
-    "witty", "relaxed", "direct", "optimistic", "compassionate", "conversational", "motivational", "motivating", "celebratory",
+    "witty", "relaxed", "direct", "optimistic", "compassionate", "conversational", "motivational",
+    "motivating", "celebratory",
 )  # fmt: skip
 #: What "less …" and "not so …" ask for.
 OPPOSITES: Final = {
