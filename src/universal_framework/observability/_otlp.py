@@ -307,6 +307,8 @@ class _Http:
                 self.close()
                 problem = "no answer in time" if limit.over else _described(error)
                 raise ExportError(f"OTLP: {problem}") from error
+        if limit.over:  # what was read ends where the socket was shut down
+            raise ExportError("OTLP: no answer in time")
         if not 200 <= status < 300:
             problem = f"OTLP: the collector answered {status}"
             raise ExportError(problem, wait, retryable=status in _AGAIN, answered=True)

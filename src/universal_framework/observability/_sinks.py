@@ -115,6 +115,7 @@ class _Sink:
         self._counting = threading.RLock()
         self._writer = 0  # the thread that is writing
         self._closed = False
+        self._gave_up = False  # at the end: nobody waits a second time
 
     # -- what callers use -----------------------------------------------------------------------------------
 
@@ -261,6 +262,10 @@ class _Sink:
 
     def _give_up(self) -> None:
         """Lose what is left: there is no later."""
+        self._gave_up = True
+        abort = getattr(self._output, "abort", None)  # of outputs that can be stuck for long
+        if abort is not None:
+            abort()
         held, self._held = self._held, []
         lost = 0 if self._telling else len(held)
         self._telling = 0
@@ -455,7 +460,8 @@ class QueuedSink(_Sink):
         if not (self._running or self._queue or self._held):
             return True
         if self._direct:  # the end: a writer that is stuck for good must not hold the process
-            return self._drain(CLOSE_SECONDS if timeout is None else timeout)
+            seconds = CLOSE_SECONDS if timeout is None else timeout
+            return self._drain(0.0 if self._gave_up else seconds)
         if self._writer == get_ident():
             return False
         answer: queue.SimpleQueue[bool] = queue.SimpleQueue()

@@ -104,7 +104,7 @@ class OTLPOutput:
         self._silent_until = float("-inf")
         self._forget_batch()
         self._sending = threading.Lock()
-        self._rest = 0
+        self._aborted = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, self._arguments
@@ -113,6 +113,8 @@ class OTLPOutput:
         """Send a batch of `lines`; see `_outputs.Output`. It takes as long as a request may, whatever `patience` is."""
         del patience
         with self._sending:
+            if self._aborted:
+                return Result(0, Hindrance.GONE, ExportError("OTLP: given up"))
             if self._clock() < self._silent_until:
                 return Result(0, Hindrance.FAILING, self._problem)
             count = min(self._rest, len(lines)) or _fitting(lines)
@@ -146,7 +148,8 @@ class OTLPOutput:
         self._problem: ExportError | None = None
 
     def abort(self) -> None:
-        """Let the request fail that another thread waits for."""
+        """Let the request fail that another thread waits for, and take no more until closed."""
+        self._aborted = True
         self._transport.abort()
 
     def after_fork(self) -> None:
@@ -154,11 +157,13 @@ class OTLPOutput:
         self._sending = threading.Lock()
         self._forget_batch()
         self._silent_until = float("-inf")
+        self._aborted = False
         self._transport.after_fork()
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Let the connection go; it is made anew if there is more to send."""
         self._transport.close()
+        self._aborted = False
 
 
 def _restored(collector: Collector, resource: Mapping[str, str], timeout: float, give_up: float) -> OTLPOutput:
@@ -277,6 +282,7 @@ class OTLPRouter:
         self._sink.finish(timeout)
         self._output.abort()
         self._sink.close()
+        self._output.abort()  # what comes late must not wait for a request
 
     def __enter__(self) -> Self:
         return self

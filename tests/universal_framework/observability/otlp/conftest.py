@@ -9,6 +9,7 @@ import gzip
 import importlib
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 import time
@@ -96,12 +97,17 @@ def from_json(signal, body):
 
 
 class HTTP(Receiver):
-    def __init__(self, certificate=None, authority=None):
+    def __init__(self, certificate=None, authority=None, port=0):
         super().__init__()
+        self.connections = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                receiver.connections.append(self.request)
+                super().setup()
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
@@ -127,9 +133,7 @@ class HTTP(Receiver):
                         self.send_header(name, value)
                     self.send_header("content-length", str(len(answer)))
                     self.end_headers()
-                    for byte in [answer] if "slowly" not in reply else [answer[i : i + 1] for i in range(len(answer))]:
-                        self.wfile.write(byte)
-                        reply.get("slowly", lambda: None)()
+                    self.wfile.write(answer)
 
             def log_message(self, *_arguments):
                 pass
@@ -140,7 +144,7 @@ class HTTP(Receiver):
             def handle_error(self, *_arguments):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
@@ -155,6 +159,9 @@ class HTTP(Receiver):
         self.answers.set()
         self.server.shutdown()
         self.server.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class GRPC(Receiver):
