@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from starlette.types import Scope, Send
 
-from universal_framework.errors import UniversalFrameworkError
+from universal_framework.errors import SessionConflictError, UniversalFrameworkError
 
 REQUEST_ID_HEADER: Final = "x-request-id"
 
 #: Seconds after which a client may try again what failed for now, where the error itself does not know.
-RETRY_AFTER: Final[Mapping[int, int]] = {409: 1, 429: 1, 502: 5, 503: 5, 504: 5}
+RETRY_AFTER: Final[Mapping[int, int]] = {429: 1, 502: 5, 503: 5, 504: 5}
 
 Headers = Iterable[tuple[str, str]]
 
@@ -86,7 +86,7 @@ def error_headers(error: UniversalFrameworkError) -> dict[str, str]:
     headers = dict(getattr(error, "headers", ()))
     seconds = getattr(error, "retry_after", None)
     if seconds is None:
-        seconds = RETRY_AFTER.get(error.status)
+        seconds = 1 if isinstance(error, SessionConflictError) else RETRY_AFTER.get(error.status)
     if seconds is not None:
         headers["retry-after"] = str(max(1, math.ceil(seconds)))
     return headers

@@ -73,6 +73,7 @@ def test_requirements_form(client, conversation, talk):
     assert talk(client, "That is all", session_id=session_id)["phase"] == "strategy"
     refused = client.put(url, json=form)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "wrong_phase")
+    assert "retry-after" not in refused.headers
 
 
 def test_intent_probe_and_phases(client):

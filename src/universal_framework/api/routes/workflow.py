@@ -169,6 +169,9 @@ async def _conversed(services: Services, message: str, state: UniversalWorkflowS
         outcome = "success"
     except UniversalFrameworkError:
         raise
+    except asyncio.CancelledError:
+        outcome = "abandoned"
+        raise
     except Exception as error:
         logger.exception("workflow_crashed", error_type=type(error).__name__, phase=before.value)
         raise WorkflowExecutionError(f"unexpected {type(error).__name__}") from error
