@@ -101,6 +101,19 @@ def talk():
     return send
 
 
+@pytest.fixture(scope="session")
+def becomes():
+    """Return whether a condition holds, soon: probes have timeouts, and machines that run tests are busy."""
+
+    def wait(condition, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not (held := condition()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return held
+
+    return wait
+
+
 class Service:
     """A service in a process of its own."""
 

@@ -142,14 +142,14 @@ def test_an_owner_who_is_named_twice_is_refused(start):
 # -- safe mode --------------------------------------------------------------------------------------------------------
 
 
-def test_C13_in_safe_mode_no_model_is_called_and_answers_say_so(start, configured, conversation, talk):
+def test_C13_in_safe_mode_no_model_is_called_and_answers_say_so(start, configured, conversation, talk, becomes):
     client = start(configured(environment=EnvironmentConfig(name="staging", safe_mode=True)))
     body = talk(client, *conversation)
     assert body["complete"]
     assert "safe_mode" in body["warnings"]
     assert client.app.state.services.llm.label == "simulation"
-    assert client.get("/health/ready").status_code == 200
-    assert client.get("/health").json()["status"] == "degraded"
+    assert becomes(lambda: client.get("/health/ready").status_code == 200)
+    assert becomes(lambda: client.get("/health").json()["status"] == "degraded")
     blocked = client.post("/api/workflow/execute", json={"message": "an email about a gift card"})
     assert (blocked.status_code, blocked.json()["error"]["code"]) == (403, "safe_mode_violation")
 

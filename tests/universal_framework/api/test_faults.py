@@ -90,7 +90,7 @@ def test_R44_agents_get_less_than_the_request_so_that_a_fallback_still_answers(s
     assert talk(client, *conversation[:2])["degraded"] == ["strategy_generator"]
 
 
-def test_a_circuit_opens_and_then_the_model_is_left_alone(start, configured, conversation, talk):
+def test_a_circuit_opens_and_then_the_model_is_left_alone(start, configured, conversation, talk, becomes):
     model = Model(LLMError("llm.unreachable", retryable=True))
     recovery = ErrorRecoveryConfig(circuit_breaker_threshold=2)
     client = start(configured(error_recovery=recovery), llm=model)
@@ -99,7 +99,7 @@ def test_a_circuit_opens_and_then_the_model_is_left_alone(start, configured, con
     before = model.calls
     assert talk(client, *conversation[:2])["degraded"] == ["strategy_generator"]
     assert model.calls == before
-    assert client.get("/health/ready").status_code == 200
+    assert becomes(lambda: client.get("/health/ready").status_code == 200)
     text = client.get("/metrics").text
     assert 'circuit_transitions_total{agent="strategy_generator"' in text
     assert 'agent_fallbacks_total{agent="strategy_generator"' in text
