@@ -116,7 +116,7 @@ class SecurityConfig(BaseModel):
         168.0, description="Hours after which a session ends however busy it is."
     )
     pii_detection: bool = Field(default=True, description="Find and redact personal data.")
-    max_body_bytes: int = Field(65_536, ge=1_024, le=67_108_864, description="Bytes that a request's body may have.")
+    max_body_bytes: int = Field(65_536, ge=1, le=67_108_864, description="Bytes that a request's body may have.")
     request_timeout: Seconds = Field(60.0, description="Seconds after which a request is given up.")
 
     @field_validator("max_session_age_hours")
