@@ -107,10 +107,12 @@ def test_it_ends_when_the_watcher_is_killed():
 def test_ctrl_c_reaches_only_us():
     with owner(
         "import signal; signal.signal(signal.SIGINT, lambda *_: print('heard', flush=True))", start_new_session=True
-    ) as (run, pid, _, _):
+    ) as (run, pid, _, watcher):
         time.sleep(0.2)
         os.killpg(run.pid, signal.SIGINT)  # what a terminal does
         assert run.stdout.readline() == b"heard\n"
+        time.sleep(0.5)  # a watcher that heard it too would be gone by now
+        assert alive(watcher)
         assert alive(pid)
 
 
