@@ -19,7 +19,7 @@ from universal_framework.redis.memory_storage import MemorySessionStorage
 #: What nobody but the servers may ever see.
 CANARY = "cAnArY7f3b9e1d"
 #: Longest that anything here may hang before it counts as unbounded; no test waits for it.
-PATIENCE = 60
+PATIENCE = 300
 
 
 class Clock:

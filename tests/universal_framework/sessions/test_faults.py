@@ -238,6 +238,11 @@ def test_a_write_whose_answer_was_lost_is_sent_again_and_applied_once(local, on,
             return answer
 
         async with laid:
+            for call in await everything(
+                store
+            ):  # so that the server knows the scripts, and it is no NOSCRIPT that is cut
+                with contextlib.suppress(SessionNotFoundError):
+                    await call
             assert (await once(store.create(new("s"), owner="cut"))).version == 1
             for turn in range(1, 6):
                 state = await store.load("s", owner="cut")
@@ -576,3 +581,26 @@ def test_nothing_is_written_where_only_reading_is_allowed(local, on, section):
         assert await store.adapter.run("x", lambda client: client.execute_command("DBSIZE")) == before
 
     on(section(f"{local.url}?db=7", read_only_check=True), act)
+
+
+def test_H2_a_probe_is_one_try_and_one_connection(section, tmp_path):
+    from universal_framework.redis.connection import RedisConnectionAdapter
+
+    path, accepted = str(tmp_path / "s.sock"), []
+
+    async def hang_up(_, writer):
+        accepted.append(1)
+        writer.close()
+
+    async def act():
+        async with (
+            await asyncio.start_unix_server(hang_up, path),
+            RedisConnectionAdapter(section(f"unix://{path}", retry_attempts=5)) as adapter,
+        ):
+            assert not await adapter.is_healthy()
+            assert len(accepted) == 1
+            with fails("redis.closed"):
+                await adapter.run("x", lambda client: client.execute_command("PING"))
+            assert len(accepted) > 6
+
+    asyncio.run(act())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -99,18 +100,21 @@ def test_it_ends_with_us_even_if_we_are_killed(end):
 
 
 def test_it_ends_when_the_watcher_is_killed():
-    with owner() as (_, pid, _, watcher):
+    with owner() as (_, pid, folder, watcher):
         os.kill(watcher, signal.SIGKILL)
         assert eventually(lambda: not alive(pid))
+        shutil.rmtree(folder)  # nobody is left who would
 
 
 def test_ctrl_c_reaches_only_us():
     with owner(
         "import signal; signal.signal(signal.SIGINT, lambda *_: print('heard', flush=True))", start_new_session=True
-    ) as (run, pid, _, _):
+    ) as (run, pid, _, watcher):
         time.sleep(0.2)
         os.killpg(run.pid, signal.SIGINT)  # what a terminal does
         assert run.stdout.readline() == b"heard\n"
+        time.sleep(0.5)  # a watcher that heard it too would be gone by now
+        assert alive(watcher)
         assert alive(pid)
 
 
