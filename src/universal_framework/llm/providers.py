@@ -23,12 +23,12 @@ from universal_framework.config.models import LLMProviderConfig
 from universal_framework.config.policy import Finding
 from universal_framework.config.production_validator import examine
 from universal_framework.contracts.llm import LLMProvider, LLMRequest, LLMResponse, Purpose
+from universal_framework.contracts.simulation import simulating
 from universal_framework.errors import ConfigurationError, LLMError
 from universal_framework.llm.answers import read_answer, seconds_to_wait
 from universal_framework.llm.observed import observed
 from universal_framework.llm.simulation import SimulationProvider
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
-from universal_framework.workflow.simulation import simulating
 
 if TYPE_CHECKING:
     import openai

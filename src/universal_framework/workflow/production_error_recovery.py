@@ -27,6 +27,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from universal_framework.contracts.reducers import merge_recovery
+from universal_framework.contracts.simulation import simulation
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.workflow import _agents, _states, nodes
 from universal_framework.workflow._agents import Agent, Saturated, Threads
@@ -63,7 +64,6 @@ from universal_framework.workflow._recovery_config import (
     breaker_settings,
     settings_of,
 )
-from universal_framework.workflow.simulation import simulation
 
 __all__ = [
     "AgentRecoveryConfig",

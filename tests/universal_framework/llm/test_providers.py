@@ -15,10 +15,10 @@ import pytest
 
 from universal_framework.config.models import LLMProviderConfig
 from universal_framework.contracts.llm import LLMRequest, LLMResponse, Purpose
+from universal_framework.contracts.simulation import simulation
 from universal_framework.errors import ConfigurationError, LLMError
 from universal_framework.llm.providers import LLMConfig, OpenAIProvider, SimulationProvider, create_provider
 from universal_framework.workflow.production_error_recovery import ErrorClass, ProductionErrorRecovery, classify
-from universal_framework.workflow.simulation import simulation
 
 from .conftest import DRIP, HALF, HANG, KEY, PROMPT, QUESTION, RESET, completion, refusal, reply
 

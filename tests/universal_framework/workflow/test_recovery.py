@@ -11,9 +11,9 @@ import threading
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from universal_framework.contracts.simulation import simulating
 from universal_framework.observability.testing import capture_events
 from universal_framework.workflow import nodes
-from universal_framework.workflow._recovery_config import settings_of
 from universal_framework.workflow._recovery_config import settings_of
 from universal_framework.workflow.production_error_recovery import (
     AgentTimeout,
@@ -26,7 +26,6 @@ from universal_framework.workflow.production_error_recovery import (
     Trigger,
     classify,
 )
-from universal_framework.workflow.simulation import simulating
 
 SECRET = "sk-proj-Zb3kq9RtY7wXcV1mNs5dTg8hJ2lPfQaU"
 STATE = {"session_id": "s-1", "context_data": {"topic": "tea"}}

@@ -38,6 +38,7 @@ from universal_framework.contracts.api import (
     JobView,
     SessionView,
 )
+from universal_framework.contracts.simulation import simulation
 from universal_framework.contracts.state import (
     ErrorInfo,
     Requirements,
@@ -55,7 +56,6 @@ from universal_framework.errors import (
     WorkflowExecutionError,
 )
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
-from universal_framework.workflow.simulation import simulation
 
 logger = UniversalFrameworkLogger("workflow_routes")
 
