@@ -15,6 +15,7 @@ PARTS = {
     "strace": "strace",
     "cc": "gcc",
     "chromium": "chromium",
+    "chromedriver": "chromium-driver",
     "promtool": "prometheus",
 }
 

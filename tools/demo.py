@@ -1,6 +1,7 @@
 """The main job, shown: an application with 39 legacy loggers is checked, migrated, proved, run and rolled back.
 
-Everything happens in a scratch folder; exit status 0 means that each step did what it should.
+Then the service that its modules have grown into is started as `universal-framework serve` starts it, and holds a
+conversation over HTTP. Everything happens in a scratch folder; exit status 0 means that each step did what it should.
 """
 
 from __future__ import annotations
@@ -12,11 +13,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LEGACY = ROOT / "fixtures" / "legacy"
 LOGSHIFT = [sys.executable, "-m", "logshift"]
+SERVE = [sys.executable, "-m", "universal_framework", "serve", "--port", "0", "--drain-seconds", "0"]
+_CONVERSATION = (
+    "I need an email about the office move",
+    "Audience: all engineering staff. Tone: friendly. Key points: pack your desk by Thursday; labels are at reception",
+    "That sounds good",
+    "Yes, please write it now",
+)
 _SHOWN_EVENTS = ("environment_loaded", "session_created", "intent_classified", "workflow_completed")
 
 
@@ -44,6 +55,8 @@ def main() -> int:
             _tell("Take it all back")
             _logshift(application, "rollback", expected=0)
             _compare(application)
+            _tell("What the modules have grown into: four requests to a service, on a machine without Redis or a key")
+            _converse(Path(scratch))
         except DemoError as error:
             print(f"demo: {error}", file=sys.stderr)
             return 1
@@ -94,6 +107,60 @@ def _compare(application: Path) -> None:
     if different:
         raise DemoError(f"not restored: {', '.join(map(str, different))}")
     print(f"{len(files)} files compared with the originals: every byte is back.")
+
+
+def _converse(scratch: Path) -> None:
+    """Start the service with nothing configured, hold the conversation, show the draft, and end it."""
+    ours = ("UF_", "UNIVERSAL_", "REDIS_URL", "OPENAI_API_KEY")
+    plain = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
+    environment = {**plain, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    with (scratch / "service.log").open("wb") as log:
+        service = subprocess.Popen(
+            [*SERVE, "--log-format", "json"],
+            stdout=log,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=scratch,
+            env=environment,
+        )
+        try:
+            url = _address(service)
+            draft = _draft(url)
+        finally:
+            service.terminate()
+            _, told = service.communicate(timeout=60)
+    if service.returncode != 0:
+        raise DemoError(f"the service ended with {service.returncode}:\n{told}")
+    print(f"\n{draft['subject']}\n\n{draft['body']}\n")
+    print("The service was told to stop, and stopped; its Redis with it.")
+
+
+def _address(service: subprocess.Popen[str]) -> str:
+    """Return where the service is; what it says before goes to the reader."""
+    print("$ universal-framework serve")
+    told = []
+    for line in service.stderr or ():
+        if line.startswith("Serving on "):
+            return line.split()[2]
+        told.append(line)
+        print(line, end="")
+    raise DemoError(f"the service did not start:\n{''.join(told)}")
+
+
+def _draft(url: str) -> dict[str, str]:
+    """Return the e-mail to which four messages lead."""
+    answer: dict[str, Any] = {}
+    for message in _CONVERSATION:
+        body = {"message": message} | ({"session_id": answer["session_id"]} if answer else {})
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(f"{url}/api/workflow/execute", json.dumps(body).encode(), headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - an address of ours
+            answer = json.load(response)
+        reply = textwrap.shorten(answer["reply"].splitlines()[0], 100, placeholder=" …")
+        print(f"> {message}\n  {answer['phase']}: {reply}")
+    if not answer["email"]:
+        raise DemoError("four requests yielded no e-mail")
+    return {"subject": answer["email"]["subject"], "body": answer["email"]["body"]}
 
 
 if __name__ == "__main__":

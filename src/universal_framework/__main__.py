@@ -1,7 +1,7 @@
 """The front door of ``universal-framework``: finds the group of commands that was asked for and loads only that.
 
-Exit status: 0 all is well; 1 something was found (for `audit`: an altered trail); 2 the command is wrong; 3 something
-cannot be read; 78 a service would refuse to start with this configuration.
+Exit status: 0 all is well; 1 something was found (for `audit`: an altered trail; for `serve`: no start); 2 the command
+is wrong; 3 something cannot be read; 78 a service would refuse to start, or refuses, with this configuration.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import click
 _GROUPS = {
     "audit": ("universal_framework.cli.audit", "Verify, show, export, prove and prune audit trails."),
     "config": ("universal_framework.cli.config", "Check and show the configuration of a service; print its schema."),
+    "serve": ("universal_framework.cli.serve", "Run the service: its API, its page, its probes."),
 }
 
 

@@ -12,6 +12,7 @@ import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -36,7 +37,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 class Kind(NamedTuple):
-    """What a setting takes: `bool`, `int`, `float`, `str` or `list`; in words; of texts, which, when they are few."""
+    """What a setting takes: `bool`, `int`, `float`, `str` or `list`; in words; which texts, when they are few."""
 
     name: str
     words: str
@@ -144,7 +145,9 @@ def kind_of(field: FieldInfo) -> Kind:
             choices = tuple(str(one) for one in get_args(member))
             return Kind("str", "one of " + ", ".join(choices), choices)
         if get_origin(member) is tuple:
-            return Kind("list", "a list of texts")
+            one = next(_members(get_args(member)[0]))
+            choices = tuple(one) if isinstance(one, type) and issubclass(one, StrEnum) else ()
+            return Kind("list", f"a list of {', '.join(choices) or 'texts'}", choices)
         for type_, kind in _KINDS.items():
             if member is type_:
                 return kind

@@ -8,11 +8,13 @@ in a dump, or in the message of an error.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 _COMMON: Final = ConfigDict(
     extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, validate_default=True, allow_inf_nan=False
@@ -29,6 +31,7 @@ _PLACEHOLDER = re.compile(
     r"|dummy|secret|api[-_]?key|example"
 )
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 _NODE = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
@@ -113,6 +116,8 @@ class SecurityConfig(BaseModel):
         168.0, description="Hours after which a session ends however busy it is."
     )
     pii_detection: bool = Field(default=True, description="Find and redact personal data.")
+    max_body_bytes: int = Field(65_536, ge=1, le=67_108_864, description="Bytes that a request's body may have.")
+    request_timeout: Seconds = Field(60.0, description="Seconds after which a request is given up.")
 
     @field_validator("max_session_age_hours")
     @classmethod
@@ -131,7 +136,82 @@ class MonitoringConfig(BaseModel):
     metrics_interval: Seconds = Field(60.0, description="Seconds between two exports of metrics.")
     health_check_endpoint: str = Field("/health", description="Prefix of the health routes.")
     performance_logging: bool = Field(default=True, description="Log the duration of every execution at INFO.")
-    error_rate_threshold: Share = Field(0.05, description="Share of failures above which an alert opens.")
+    error_rate_threshold: Share = Field(0.05, description="Share of failures at which an alert begins.")
+    exporter: Literal["none", "dogstatsd", "otlp", "prometheus"] | None = Field(
+        None, description="Where metrics go; by default dogstatsd if datadog_enabled, else none."
+    )
+    service_name: str = Field("universal_framework", min_length=1, description="What the service is called there.")
+    dogstatsd_address: str = Field("udp://127.0.0.1:8125", description="udp://host:port or unix:///path of the agent.")
+    otlp_endpoint: str = Field(
+        "http://127.0.0.1:4318", description="Address of the collector, without /v1/metrics; of gRPC, as a rule, :4317."
+    )
+    otlp_protocol: Literal["http/json", "http/protobuf", "grpc"] = Field(
+        "http/json", description="How it is spoken to; all but http/json need the extra otlp."
+    )
+    otlp_headers: SecretStr | None = Field(None, description="Headers for it: name=value,name=value, percent-encoded.")
+    otlp_compression: Literal["gzip", "none"] = Field("gzip", description="How requests are compressed.")
+    otlp_certificate: str | None = Field(
+        None, min_length=1, description="File of the authorities to trust (PEM), in place of the system's."
+    )
+    otlp_client_certificate: str | None = Field(
+        None, min_length=1, description="File of the certificate to show (PEM)."
+    )
+    otlp_client_key: str | None = Field(None, min_length=1, description="File of its key (PEM).")
+    otlp_timeout: Seconds = Field(10.0, description="Seconds that a request with log events may take.")
+    otlp_logs: bool = Field(default=False, description="Send log events to the collector, too.")
+    flush_timeout: Seconds = Field(2.0, description="Seconds that a delivery of metrics may take, also at the end.")
+    max_series: int = Field(2000, ge=10, le=1_000_000, description="Series of metrics kept at most.")
+    alert_minimum_calls: int = Field(20, ge=1, le=1_000_000, description="Calls below which rates say nothing.")
+    alert_window: Seconds = Field(300.0, description="Seconds over which the share of failures is taken.")
+    alert_cooldown: Delay = Field(60.0, description="Seconds after an alert's end before it may begin again.")
+    degradation_factor: Annotated[float, Field(gt=1, le=1_000)] = Field(
+        2.0, description="How many times the usual duration is too slow."
+    )
+    degradation_floor: Delay = Field(1.0, description="Seconds below which nothing is too slow.")
+
+    @property
+    def where(self) -> str:
+        """The exporter that is meant."""
+        return self.exporter or ("dogstatsd" if self.datadog_enabled else "none")
+
+    @property
+    def otlp_header_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The headers by name."""
+        return () if self.otlp_headers is None else otlp_headers(self.otlp_headers.get_secret_value())
+
+    @field_validator("dogstatsd_address")
+    @classmethod
+    def _agent_can_be_reached(cls, address: str) -> str:
+        if not _is_dogstatsd(address):
+            raise _wrong("config.address", "must be udp://host:port or unix:///path")
+        return address
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector_can_be_reached(cls, url: str) -> str:
+        problem = _http_url_problem(url)
+        if problem or "?" in url or "#" in url:
+            raise _wrong(
+                "config.address", "must be http://host:port or https://host:port; credentials go to otlp_headers"
+            )
+        return url
+
+    @field_validator("otlp_headers")
+    @classmethod
+    def _headers_can_be_sent(cls, headers: SecretStr | None) -> SecretStr | None:
+        if headers is not None:
+            try:
+                otlp_headers(headers.get_secret_value())
+            except ValueError as error:
+                raise _wrong("config.headers", str(error)) from None
+        return headers
+
+    @field_validator("otlp_client_key")
+    @classmethod
+    def _key_has_a_certificate(cls, key: str | None, info: ValidationInfo) -> str | None:
+        if bool(key) != bool(info.data.get("otlp_client_certificate")):
+            raise _wrong("monitoring.client_certificate", "otlp_client_certificate and otlp_client_key go together")
+        return key
 
     @field_validator("health_check_endpoint")
     @classmethod
@@ -187,27 +267,102 @@ class ComplianceConfig(BaseModel):
     )
 
 
+class Trigger(StrEnum):
+    """What a fallback is called for."""
+
+    TIMEOUT = "timeout"
+    FAILURE = "failure"
+    REJECTION = "rejection"
+
+
 class AgentRecoveryConfig(BaseModel):
-    """What differs for one agent; what is not given is as for all."""
+    """How an agent is guarded. Where it is the table of one agent, what is not given is as for all.
 
-    model_config = _COMMON
-
-    enabled: bool | None = Field(None, description="Guard this agent.")
-    circuit_breaker_threshold: int | None = Field(None, ge=1, le=10_000, description="Failures in a row that open it.")
-    circuit_breaker_timeout: Seconds | None = Field(None, description="Seconds that it stays open.")
-    agent_timeout: Seconds | None = Field(None, description="Seconds that one execution may take.")
-
-
-class ErrorRecoveryConfig(BaseModel):
-    """Circuit breakers and deadlines of the agents."""
+    A limit of 0 is none. What the settings of the circuit mean is told by `workflow._breaker.BreakerSettings`.
+    """
 
     model_config = _COMMON
 
     enabled: bool = Field(default=True, description="Guard agents; false calls them directly.")
-    circuit_breaker_threshold: int = Field(5, ge=1, le=10_000, description="Failures in a row that open a breaker.")
-    circuit_breaker_timeout: Seconds = Field(60.0, description="Seconds that an open breaker waits.")
     agent_timeout: Seconds = Field(30.0, description="Seconds that one execution may take.")
+    fallback_timeout: Seconds = Field(5.0, description="Seconds that a fallback may take.")
+    fallback_on: tuple[Annotated[Trigger, Field(strict=False)], ...] = Field(
+        tuple(Trigger), strict=False, description="What a fallback is called for: timeout, failure, rejection."
+    )
+    max_concurrency: int | None = Field(None, ge=0, le=1_000_000, description="Executions of one agent at once.")
+    circuit_breaker_threshold: int = Field(5, ge=0, le=10_000, description="Failures in a row that open a breaker.")
+    circuit_breaker_timeout: Seconds = Field(60.0, description="Seconds that an open breaker waits at first.")
+    failure_rate_threshold: Share = Field(0.5, description="Share of failures in the window that opens a breaker.")
+    slow_call_seconds: Seconds = Field(20.0, description="Seconds from which an execution is slow.")
+    slow_call_rate_threshold: Share = Field(1.0, description="Share of slow executions that opens a breaker.")
+    sliding_window: int = Field(20, ge=1, le=100_000, description="The window: the last so many executions.")
+    sliding_window_seconds: Delay | None = Field(None, description="The window: the last so many seconds, instead.")
+    minimum_calls: int = Field(
+        10, ge=1, le=100_000, description="Executions in the window below which rates say nothing."
+    )
+    permitted_in_half_open: int = Field(3, ge=1, le=10_000, description="Executions let through to try a breaker.")
+    half_open_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="Share of failures among those that opens it again; by default, the first failure does."
+    )
+    half_open_max_wait: Delay | None = Field(60.0, description="Seconds that a breaker waits for those.")
+    wait_multiplier: Annotated[float, Field(ge=1, le=1_000)] = Field(
+        2.0, description="By how much the wait grows each time those fail."
+    )
+    wait_max: Seconds = Field(600.0, description="Seconds that the wait grows to.")
+    wait_jitter: Annotated[float, Field(ge=0, le=1)] = Field(0.1, description="Share of the wait added at random.")
+
+    @property
+    def window_fits(self) -> bool:
+        """Whether the window holds as many executions as rates need."""
+        return bool(self.sliding_window_seconds) or self.minimum_calls <= self.sliding_window
+
+
+class ErrorRecoveryConfig(AgentRecoveryConfig):
+    """Circuit breakers and deadlines of the agents."""
+
+    sync_threads: int = Field(16, ge=1, le=10_000, description="Agents that are plain functions, at once.")
+    unknown_agents: int = Field(
+        100, ge=1, le=100_000, description="Breakers kept for agents that nobody registered; the longest unused goes."
+    )
     agents: dict[str, AgentRecoveryConfig] = Field(default_factory=dict, description="What differs for single agents.")
+
+    @field_validator("minimum_calls")
+    @classmethod
+    def _window_holds_what_rates_need(cls, calls: int, info: ValidationInfo) -> int:
+        known = info.data
+        if not known.get("sliding_window_seconds") and calls > known.get("sliding_window", calls):
+            raise _wrong("error_recovery.window", _WINDOW)
+        return calls
+
+    @field_validator("agents")
+    @classmethod
+    def _windows_of_agents_do(
+        cls, agents: dict[str, AgentRecoveryConfig], info: ValidationInfo
+    ) -> dict[str, AgentRecoveryConfig]:
+        small = [name for name, own in agents.items() if not _joined(info.data, own).window_fits]
+        if small and "minimum_calls" in info.data:  # else that is wrong already
+            error = _wrong("error_recovery.window", _WINDOW)
+            where = [InitErrorDetails(type=error, loc=(name, "minimum_calls"), input=None) for name in small]
+            raise ValidationError.from_exception_data(cls.__name__, where, hide_input=True)
+        return agents
+
+    def agent(self, name: str) -> AgentRecoveryConfig:
+        """Return how the agent `name` is guarded; `enabled` is its own, the section's is the switch for all."""
+        common = {key: getattr(self, key) for key in AgentRecoveryConfig.model_fields if key != "enabled"}
+        return _joined(common, self.agents.get(name) or AgentRecoveryConfig())
+
+
+#: Words without the numbers: an environment variable may have given them.
+_WINDOW: Final = "must not be more than error_recovery.sliding_window, unless sliding_window_seconds is set"
+
+
+def _joined(common: Mapping[str, Any], own: AgentRecoveryConfig) -> AgentRecoveryConfig:
+    """Return what `own` gives over what is common to all; both are valid already."""
+    given = {key: getattr(own, key) for key in own.model_fields_set}
+    known = {
+        key: value for key, value in common.items() if key in AgentRecoveryConfig.model_fields and key != "enabled"
+    }
+    return AgentRecoveryConfig.model_construct(**{**known, **given})
 
 
 class ProductionConfig(BaseModel):
@@ -268,6 +423,32 @@ def key_problem(key: str) -> str | None:
     if _has_blanks(key) or not key.isascii():
         return "must not hold blanks, control characters or anything but ASCII"
     return "is a placeholder, not a key" if _PLACEHOLDER.fullmatch(key) else None
+
+
+def otlp_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers that a text in the format of ``OTEL_EXPORTER_OTLP_HEADERS`` names.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
+
+    Raises:
+        ValueError: It is not in that format; the message holds nothing of it.
+    """
+    pairs = []
+    for member in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (unquote(part.strip()) for part in member.partition("="))
+        if not equals or not _TOKEN.fullmatch(name) or not value.isascii() or not value.isprintable():
+            raise ValueError("must be name=value,name=value; blanks, commas and the like as %20, %2C")
+        pairs.append((name, value))
+    return tuple(pairs)
+
+
+def _is_dogstatsd(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        by_name = parts.scheme == "udp" and bool(parts.hostname) and bool(parts.port)
+    except ValueError:
+        return False
+    return not _has_blanks(address) and (by_name or (parts.scheme == "unix" and len(parts.path) > 1))
 
 
 def _http_url_problem(url: str) -> str | None:

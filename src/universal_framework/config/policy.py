@@ -10,7 +10,7 @@ are not all valid is not asked. Pure: no clock, no connection. Never: a value in
 | the audit trail of a SOC 2 service is kept for less than 90 days | warning | warning |
 | an invalid configuration does not stop the start | warning | – |
 | log level DEBUG, safe mode, the simulation as provider | warning | – |
-| a password crosses the network in the clear | warning | – |
+| a password, or headers for a collector, cross the network in the clear | warning | – |
 | the provider needs a key and has none | error | error |
 | more connections, requests or hours than a rule of thumb | warning | warning |
 """
@@ -28,6 +28,7 @@ from universal_framework.config.models import (
     ComplianceConfig,
     EnvironmentConfig,
     LLMProviderConfig,
+    MonitoringConfig,
     RedisConfig,
     SecurityConfig,
 )
@@ -165,6 +166,18 @@ def _plaintext(valid: Valid) -> Iterator[Finding]:
         )
 
 
+def _plain_headers(valid: Valid) -> Iterator[Finding]:
+    monitoring = valid.get(MonitoringConfig)
+    used = monitoring.otlp_logs or monitoring.where == "otlp"
+    parts = urlsplit(monitoring.otlp_endpoint)
+    exposed = used and parts.scheme == "http" and parts.hostname not in LOOPBACK
+    if valid.is_production() and exposed and monitoring.otlp_headers is not None:
+        yield Finding(
+            "monitoring.plaintext", ("monitoring", "otlp_endpoint"), WARNING,
+            "the headers for the collector cross the network in the clear", "use https://",
+        )  # fmt: skip
+
+
 def _generous(valid: Valid) -> Iterator[Finding]:
     for section, key, usual in (
         (RedisConfig, "max_connections", USUAL_CONNECTIONS),
@@ -183,7 +196,8 @@ def _generous(valid: Valid) -> Iterator[Finding]:
 
 
 _RULES: Final[tuple[Callable[[Valid], Iterator[Finding]], ...]] = (
-    _talkative, _safe_mode, _personal_data, _retention, _fail_open, _simulation, _key, _plaintext, _generous,
+    _talkative, _safe_mode, _personal_data, _retention, _fail_open, _simulation, _key, _plaintext,
+    _plain_headers, _generous,
 )  # fmt: skip
 
 

@@ -80,6 +80,13 @@ OnlineCheck = Callable[[Any], Awaitable[Findings]]
 #: The checks of dependencies by the section that each is about.
 ONLINE_CHECKS: Final[Mapping[str, OnlineCheck]] = {"redis": check_redis, "llm": check_llm}
 
+#: The settings that are secret, and the variable that each is best kept in; of an address, its password is.
+_SECRETS: Final[Mapping[Path, str]] = {
+    ("llm", "api_key"): "OPENAI_API_KEY",
+    ("redis", "url"): "REDIS_URL",
+    ("monitoring", "otlp_headers"): "OTEL_EXPORTER_OTLP_HEADERS",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -284,9 +291,9 @@ def _missing_file(issue: Issue, *, wanting: bool) -> Issue:
 
 def _literal_secrets(loaded: Loaded) -> Iterator[Issue]:
     """Yield a warning for every secret that the file itself says."""
-    for path, variable in ((("llm", "api_key"), "OPENAI_API_KEY"), (("redis", "url"), "REDIS_URL")):
+    for path, variable in _SECRETS.items():
         entry = loaded.entries.get(path)
-        if entry is not None and entry.literal and (path[0] == "llm" or _holds_password(entry.literal)):
+        if entry is not None and entry.literal and (path[-1] != "url" or _holds_password(entry.literal)):
             words, hint = "a secret stands in the file", f"use ${{{variable}}}"
             yield Issue("config.literal_secret", dotted(path), words, entry.source, hint, Severity.WARNING)
 

@@ -15,13 +15,20 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from universal_framework.config.environment import field_at, keys_at, kind_of, variable_for
+from universal_framework.config.environment import Kind, field_at, keys_at, kind_of, variable_for
 from universal_framework.config.issues import DEFAULT, Issue, Path, Source, dotted
 from universal_framework.config.loader import Loaded
 from universal_framework.config.models import SECTIONS
 from universal_framework.config.suggest import did_you_mean, nearest
 
 _TYPE_ERRORS = ("_type", "_parsing", "_from_float", "_string", "_attributes_type")
+#: Of keys that must fit with another, which one that is.
+_RELATED = {
+    "max_session_age_hours": "session_timeout_hours",
+    "sentinels": "sentinel_service",
+    "minimum_calls": "sliding_window",
+    "otlp_client_key": "otlp_client_certificate",
+}
 _RANGE_ERRORS = frozenset({
     "greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number", "multiple_of",
     "string_too_short", "string_too_long", "too_long", "too_short", "int_parsing_size",
@@ -87,7 +94,7 @@ def _issue(section: str, error: ErrorDetails, found: Mapping[str, Any], loaded: 
     source = _source(path, loaded)
     if "." in kind:  # a code of ours, with words of ours
         return Issue(kind, dotted(path), error["msg"], source, _hint(kind))
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         return _not_a_choice(path, _value_at(found, path[1:]), source)
     if kind.endswith(_TYPE_ERRORS):
         return Issue("config.type", dotted(path), f"must be {_expected(path)}", source, _quoted(path, found))
@@ -99,10 +106,12 @@ def _issue(section: str, error: ErrorDetails, found: Mapping[str, Any], loaded: 
 
 def _source(path: Path, loaded: Loaded) -> Source:
     """Return where a wrong value comes from; of a default, where the value that it does not fit with comes from."""
-    if path in loaded.entries or len(path) != 2:
+    if path in loaded.entries or not isinstance(path[-1], str):
         return loaded.source_of_value(path)
-    related = {"max_session_age_hours": "session_timeout_hours", "sentinels": "sentinel_service"}.get(str(path[1]), "")
-    return loaded.source_of_value((path[0], related)) if (path[0], related) in loaded.entries else DEFAULT
+    related = (*path[:-1], _RELATED.get(path[-1], ""))
+    if related in loaded.entries or len(path) != 2:
+        return loaded.source_of_value(related)
+    return DEFAULT
 
 
 def _unknown_key(path: Path, loaded: Loaded) -> Issue:
@@ -115,9 +124,12 @@ def _unknown_key(path: Path, loaded: Loaded) -> Issue:
 
 
 def _not_a_choice(path: Path, value: object, source: Source) -> Issue:
-    field = field_at(path)
+    is_member = isinstance(path[-1], int)
+    field = field_at(path[:-1] if is_member else path)
     assert field is not None
     kind = kind_of(field)
+    if is_member:
+        kind = Kind("str", "one of " + ", ".join(kind.choices), kind.choices)
     if not isinstance(value, str):
         return Issue("config.type", dotted(path), f"must be {kind.words}", source)
     close = nearest(value, kind.choices)
@@ -165,16 +177,21 @@ def _hint(code: str) -> str:
         "redis.url": "a Redis address is redis://[user:password@]host[:port][/database]",
         "llm.api_key": "set OPENAI_API_KEY to a key of the provider",
         "config.production_debug": "remove it, or set environment.name to staging",
+        "error_recovery.window": "raise sliding_window, or lower minimum_calls",
         "security.session_limits": "a session cannot be idle for longer than it may live",
     }.get(code, "")
 
 
 def values(section: BaseModel) -> Iterator[tuple[Path, object]]:
-    """Yield the values of a section by path below it; tables within are entered."""
+    """Yield the values of a section by path below it; of tables within, those that were given."""
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, Mapping):
             for key, inner in value.items():
-                yield from (((name, key, *path), one) for path, one in values(inner))
+                yield from (
+                    ((name, key, own), getattr(inner, own))
+                    for own in inner.model_fields
+                    if own in inner.model_fields_set
+                )
         else:
             yield (name,), value

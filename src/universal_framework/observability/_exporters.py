@@ -1,17 +1,15 @@
 """Exporters: points of metrics on the wire, for a Datadog agent, an OTLP collector or a Prometheus scrape.
 
-In: points, as `_metrics` gives them, and seconds that sending may take. Out: datagrams, one HTTP request, or text;
-`ExportError` where they could not be handed over. The standard library only.
+In: points, as `_metrics` gives them, and seconds that sending may take. Out: datagrams, one request, or text;
+`ExportError` where they could not be handed over. The standard library only, except where protobuf is asked for.
 
-Sources: DogStatsD datagrams, https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (version 1.1); OTLP/HTTP
-with JSON, https://opentelemetry.io/docs/specs/otlp/#otlphttp; Prometheus text format 0.0.4,
+Sources: DogStatsD datagrams, https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/ (version 1.1); OTLP,
+https://opentelemetry.io/docs/specs/otlp/; Prometheus text format 0.0.4,
 https://prometheus.io/docs/instrumenting/exposition_formats/.
 """
 
 from __future__ import annotations
 
-import gzip
-import http.client
 import json
 import math
 import re
@@ -23,6 +21,9 @@ from urllib.parse import urlsplit
 
 from universal_framework.observability._alerts import Alert
 from universal_framework.observability._metrics import BOUNDS, Point, Tags
+from universal_framework.observability._otlp import METRICS, Collector, ExportError, Transport, connect, message_class
+
+__all__ = ["DogStatsD", "ExportError", "Exporter", "Otlp", "OtlpGrpc", "OtlpHttp", "prometheus_text"]
 
 #: What an Ethernet frame carries of a datagram, and what a Unix socket does by default.
 _UDP_BYTES: Final = 1432
@@ -30,18 +31,6 @@ _UDS_BYTES: Final = 8192
 
 _TAG: Final = re.compile(r"[^\w.:/-]")
 _QUANTILES: Final = ((0.5, "median"), (0.95, "95percentile"), (0.99, "99percentile"))
-
-
-class ExportError(Exception):
-    """Points were not delivered.
-
-    Attributes:
-        retry_after: Seconds that the receiver asked to be left alone.
-    """
-
-    def __init__(self, problem: str, retry_after: float = 0.0) -> None:
-        super().__init__(problem)
-        self.retry_after = retry_after
 
 
 class Exporter(Protocol):
@@ -143,29 +132,26 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
 
 
-class OtlpHttp:
-    """One request to an OTLP collector for each delivery: JSON, gzip, delta temporality.
+class Otlp:
+    """One request to an OTLP collector for each delivery, of delta temporality.
 
     Args:
-        endpoint: ``http://host:4318/v1/metrics`` or https.
-        headers: Sent along, e.g. for authorization; never told.
+        collector: Where it is, and how it is spoken to.
         resource: What the service is, e.g. ``service.name``.
 
+    Attributes:
+        rejected: How many points the collector said that it does not take.
+
     Raises:
-        ValueError: The endpoint is no HTTP URL.
+        ValueError: The protocol needs what is not installed.
     """
 
-    def __init__(self, endpoint: str, headers: Tags = (), resource: Tags = ()) -> None:
-        parts = urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-            raise ValueError("otlp_endpoint: write http://host:port/v1/metrics or https://…, credentials as a header")
-        self._secure = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port
-        self._path = parts.path if parts.path not in {"", "/"} else "/v1/metrics"
-        self._headers = dict(headers)
+    def __init__(self, collector: Collector, resource: Tags = ()) -> None:
+        self._transport: Transport = connect(collector, METRICS)
         self._resource = resource
         self._since = time.time_ns()
         self._silent_until = 0.0
+        self.rejected = 0
 
     def send(self, points: Sequence[Point], seconds: float, /) -> None:
         """Hand over `points`; what a collector accepts in part counts as delivered, as the protocol has it."""
@@ -173,29 +159,32 @@ class OtlpHttp:
         if waiting > 0:
             raise ExportError("OTLP: the collector asked to wait", waiting)
         now = time.time_ns()
-        body = gzip.compress(json.dumps(self.message(points, now)).encode(), compresslevel=1)
-        self._post(body, seconds)
+        try:
+            self.rejected += self._transport.send(self._encoded(points, now), seconds).rejected
+        except ExportError as error:
+            self._silent_until = time.monotonic() + error.retry_after
+            raise
         self._since = now
 
     def alert(self, alert: Alert, seconds: float, /) -> None:
         """Do nothing: an alert is a log event, and logs have their own way."""
 
-    def _post(self, body: bytes, seconds: float) -> None:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=max(seconds, 0.001))
-        own = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-        try:
-            connection.request("POST", self._path, body, {**self._headers, **own})
-            response = connection.getresponse()
-            response.read(65536)
-        except (OSError, http.client.HTTPException) as error:
-            raise ExportError(f"OTLP: {type(error).__name__}") from error
-        finally:
-            connection.close()
-        if not 200 <= response.status < 300:
-            wait = _seconds(response.getheader("Retry-After"))
-            self._silent_until = time.monotonic() + wait
-            raise ExportError(f"OTLP: the collector answered {response.status}", wait)
+    def after_fork(self) -> None:
+        """Forget the parent's connection."""
+        self._transport.after_fork()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._transport.close()
+
+    def _encoded(self, points: Sequence[Point], now: int) -> bytes:
+        message = self.message(points, now)
+        if not self._transport.binary:
+            return json.dumps(message).encode()
+        from google.protobuf.json_format import ParseDict
+
+        encoded: bytes = ParseDict(message, message_class(METRICS, "Request")()).SerializeToString()
+        return encoded
 
     def message(self, points: Sequence[Point], now: int) -> dict[str, Any]:
         """Return an ``ExportMetricsServiceRequest`` as JSON has it; times are nanoseconds since 1970."""
@@ -208,6 +197,38 @@ class OtlpHttp:
         scope = {"scope": {"name": "universal_framework"}, "metrics": list(metrics.values())}
         resource = {"attributes": _attributes(self._resource)}
         return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [scope]}]}
+
+
+class OtlpHttp(Otlp):
+    """`Otlp` over HTTP, as JSON.
+
+    Args:
+        endpoint: ``http://host:4318``, with or without ``/v1/metrics``, or https.
+        headers: Sent along, e.g. for authorization; never told.
+        resource: What the service is.
+
+    Raises:
+        ValueError: The endpoint is no HTTP URL.
+    """
+
+    def __init__(self, endpoint: str, headers: Tags = (), resource: Tags = ()) -> None:
+        super().__init__(Collector(endpoint, "http/json", headers), resource)
+
+
+class OtlpGrpc(Otlp):
+    """`Otlp` over gRPC.
+
+    Args:
+        endpoint: ``http://host:4317``, or https for TLS.
+        headers: Sent along, e.g. for authorization; never told.
+        resource: What the service is.
+
+    Raises:
+        ValueError: The endpoint is no such address, or gRPC is not installed.
+    """
+
+    def __init__(self, endpoint: str, headers: Tags = (), resource: Tags = ()) -> None:
+        super().__init__(Collector(endpoint, "grpc", headers), resource)
 
 
 def _otlp_metric(point: Point) -> dict[str, Any]:
@@ -229,13 +250,6 @@ def _otlp_value(point: Point) -> dict[str, Any]:
 
 def _attributes(tags: Tags) -> list[dict[str, Any]]:
     return [{"key": name, "value": {"stringValue": value}} for name, value in tags]
-
-
-def _seconds(header: str | None) -> float:
-    """Return what ``Retry-After`` asks for, an hour at most; a date is taken as a minute."""
-    if not header:
-        return 0.0
-    return min(float(header), 3600.0) if header.strip().isdecimal() else 60.0
 
 
 _HELP: Final = {"count": "How often.", "gauge": "How many now.", "histogram": "How long, in seconds."}

@@ -45,14 +45,19 @@ class Hindrance(enum.Enum):
     SLOW = "the reader does not keep up"
     FAILING = "it cannot be written for now"
     GONE = "nobody is there to read it"
+    REFUSED = "the reader will never take these, but may take others"
 
 
 class Result(NamedTuple):
-    """What came of an attempt: `lines` are out, whole; the rest is not, because of `error`."""
+    """What came of an attempt: `lines` are out, whole; the rest is not, because of `error`.
+
+    Of the rest, so many as `lost` will never be out; the others are offered again.
+    """
 
     lines: int
     hindrance: Hindrance | None = None
     error: Exception | None = None
+    lost: int = 0
 
 
 class Output(Protocol):

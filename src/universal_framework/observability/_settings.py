@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
+    from universal_framework.observability._outputs import Output
     from universal_framework.observability.redaction import Policy
 
 #: Each environment variable begins with this; the rest is the setting's name in capitals.
@@ -98,9 +99,16 @@ def _destination(value: object) -> str | None:
         return None if value >= 0 else "stdout, stderr, fd:<number>, or a path"
     if isinstance(value, str) and value.startswith("fd:"):
         return None if value[3:].isdigit() else "fd:<number>, e.g. fd:3"
+    if is_output(value):
+        return None
     if _path(value) is not None:
         return "stdout, stderr, fd:<number>, or a path"
     return None
+
+
+def is_output(value: object) -> bool:
+    """Say whether `value` is an output itself, such as `otlp_router.OTLPOutput`, not the name of one."""
+    return all(callable(getattr(value, name, None)) for name in ("write", "after_fork", "close"))
 
 
 def _named(what: str, check: Check) -> Check:
@@ -266,8 +274,11 @@ class LoggingConfig(_Checked):
         "`json`, `console` (for people), `ecs` (Elastic Common Schema), `otel` (OpenTelemetry's log data model);"
         " `auto` is `console` on a terminal and `json` elsewhere.",
     )
-    destination: str | int | os.PathLike[str] = _setting(
-        "stdout", _destination, "`stdout`, `stderr`, `fd:3` or a file's path. A file that is moved away is made again."
+    destination: str | int | os.PathLike[str] | Output = _setting(
+        "stdout",
+        _destination,
+        "`stdout`, `stderr`, `fd:3` or a file's path. A file that is moved away is made again."
+        " In code, an `OTLPOutput` too.",
     )
     durability: str = _setting(
         "queued",

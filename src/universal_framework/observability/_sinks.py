@@ -29,6 +29,9 @@ from universal_framework.observability._outputs import PATIENCE, Hindrance, Outp
 #: How long `close` waits for what is queued, in seconds.
 CLOSE_SECONDS: Final = 5.0
 
+#: How long lines are collected before they are written together, in seconds.
+BATCH_SECONDS: Final = 0.002
+
 #: Lines that the writer takes off the queue at a time.
 _BATCH: Final = 16384
 
@@ -112,6 +115,7 @@ class _Sink:
         self._counting = threading.RLock()
         self._writer = 0  # the thread that is writing
         self._closed = False
+        self._gave_up = False  # at the end: nobody waits a second time
 
     # -- what callers use -----------------------------------------------------------------------------------
 
@@ -214,7 +218,8 @@ class _Sink:
             if result.hindrance is Hindrance.SLOW:
                 return _State.MORE if result.lines else _State.SLOW
             if result.hindrance is not None:
-                return _State.STUCK if self._held else _State.MORE if self._queue else _State.DONE
+                stuck = self._held and result.hindrance is not Hindrance.REFUSED
+                return _State.STUCK if stuck else _State.MORE if self._held or self._queue else _State.DONE
         if self._untold and not self._held and not self._queue:
             self._tell()
         return _State.MORE if self._held or self._queue else _State.DONE
@@ -223,10 +228,12 @@ class _Sink:
         """Account for what is out, and for what never will be."""
         if self._telling:
             self._settle_notice(result)
-        elif result.lines:
+        elif result.lines or result.lost:
             self._written += result.lines
             self._waits = True
-            self._let_go(result.lines)
+            self._let_go(result.lines + result.lost)
+            if result.lost:
+                self._lose(result.lost, _described(result.error))
         if result.hindrance is Hindrance.GONE and self._held:
             lost = len(self._held)
             self._let_go(lost)
@@ -238,7 +245,7 @@ class _Sink:
         if result.lines:
             with self._counting:
                 self._untold -= self._telling
-        if result.lines or result.hindrance is Hindrance.GONE:
+        if result.lines or result.lost or result.hindrance is Hindrance.GONE:
             self._telling = 0
             self._let_go(1)
 
@@ -255,6 +262,10 @@ class _Sink:
 
     def _give_up(self) -> None:
         """Lose what is left: there is no later."""
+        self._gave_up = True
+        abort = getattr(self._output, "abort", None)  # of outputs that can be stuck for long
+        if abort is not None:
+            abort()
         held, self._held = self._held, []
         lost = 0 if self._telling else len(held)
         self._telling = 0
@@ -402,7 +413,7 @@ class QueuedSink(_Sink):
         limits: Limits | None = None,
         notice: Notice = plain_notice,
         *,
-        batch_seconds: float = 0.002,
+        batch_seconds: float = BATCH_SECONDS,
     ) -> None:
         self._batch_seconds = batch_seconds
         super().__init__(output, limits or Limits(), notice)
@@ -449,7 +460,8 @@ class QueuedSink(_Sink):
         if not (self._running or self._queue or self._held):
             return True
         if self._direct:  # the end: a writer that is stuck for good must not hold the process
-            return self._drain(CLOSE_SECONDS if timeout is None else timeout)
+            seconds = CLOSE_SECONDS if timeout is None else timeout
+            return self._drain(0.0 if self._gave_up else seconds)
         if self._writer == get_ident():
             return False
         answer: queue.SimpleQueue[bool] = queue.SimpleQueue()

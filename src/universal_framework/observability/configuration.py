@@ -24,7 +24,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, cast
 
 from universal_framework.observability import _losses, _pipeline
 from universal_framework.observability._cost import Costs
@@ -37,9 +37,18 @@ from universal_framework.observability._settings import (
     ConfigurationError,
     LoggingConfig,
     SamplingConfig,
+    is_output,
     level_number,
 )
-from universal_framework.observability._sinks import DirectSink, Limits, Notice, QueuedSink, SinkStats, WhenFull
+from universal_framework.observability._sinks import (
+    BATCH_SECONDS,
+    DirectSink,
+    Limits,
+    Notice,
+    QueuedSink,
+    SinkStats,
+    WhenFull,
+)
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 
 __all__ = [
@@ -318,13 +327,20 @@ def _opened(config: LoggingConfig, audit: Any) -> _Live:
         output.close()
         raise
     limits = Limits(config.queue_lines, config.queue_bytes, WhenFull(config.when_full), config.block_seconds)
-    kind = QueuedSink if config.durability == "queued" else DirectSink
-    sink = kind(output, limits, _notice(layout))
+    sink: QueuedSink | DirectSink
+    if config.durability == "queued":
+        sink = QueuedSink(
+            output, limits, notice_of(layout), batch_seconds=getattr(output, "batch_seconds", BATCH_SECONDS)
+        )
+    else:
+        sink = DirectSink(output, limits, notice_of(layout))
     return _Live(LineHandler(layout, sink), sink, audit, pipeline)
 
 
 def _output(config: LoggingConfig) -> Output:
-    destination = config.destination
+    destination: Any = config.destination
+    if is_output(destination):
+        return cast("Output", destination)
     if destination in {"stdout", "stderr"}:
         return StreamOutput(str(destination))
     if isinstance(destination, str) and destination.startswith("fd:"):
@@ -346,7 +362,7 @@ def _layout(config: LoggingConfig) -> Layout:
     form = config.format
     terminal = _is_terminal(config.destination)
     if form == "auto":
-        form = "console" if terminal else "json"
+        form = "console" if terminal else getattr(config.destination, "format", "json")
     if form == "json":
         from universal_framework.observability._render import JsonLines
 
@@ -401,7 +417,9 @@ def _number(level: object) -> int:
     return number
 
 
-def _notice(layout: Layout) -> Notice:
+def notice_of(layout: Layout) -> Notice:
+    """Return what makes the line that tells of losses."""
+
     def notice(lost: int, why: str) -> bytes:
         fields = {"lost": lost, "reason": why}
         return layout.render(Event(time.time_ns(), logging.ERROR, "ERROR", None, _OWN, "log_lines_lost", fields))

@@ -12,17 +12,19 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, Protocol, Self
+from typing import Any, Final, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel
 
+from universal_framework.config.models import MonitoringConfig, ProductionConfig
 from universal_framework.observability import _pipeline
 from universal_framework.observability._alerts import Alert, AlertKind, Degradation, ErrorRate
-from universal_framework.observability._exporters import DogStatsD, Exporter, ExportError, OtlpHttp, prometheus_text
+from universal_framework.observability._exporters import DogStatsD, Exporter, ExportError, Otlp, prometheus_text
 from universal_framework.observability._metrics import Aggregate, Series
+from universal_framework.observability._otlp import collector_of
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 
-__all__ = ["Alert", "AlertKind", "MonitoringSettings", "ProductionMonitor"]
+__all__ = ["Alert", "AlertKind", "ProductionMonitor", "make_exporter", "settings_of"]
 
 logger = UniversalFrameworkLogger("production_monitoring")
 
@@ -36,61 +38,30 @@ _ALERTS_KEPT: Final = 100
 _OUTCOMES: Final = ("success", "failed", "abandoned")
 
 
-class MonitoringSettings(BaseModel):
-    """The table ``[monitoring]``. Durations are seconds.
+def settings_of(config: Mapping[str, Any] | ProductionConfig | MonitoringConfig) -> MonitoringConfig:
+    """Return the section ``[monitoring]`` of a configuration, or of a table of either.
 
-    Attributes:
-        datadog_enabled: Metrics are collected and go to a Datadog agent, unless `exporter` says otherwise.
-        metrics_interval: Between deliveries.
-        health_check_endpoint: Where health is asked for; the health routes' business.
-        performance_logging: Each execution of an agent is an INFO event.
-        error_rate_threshold: The share of failures at which an alert begins.
-        exporter: Where metrics go; by default ``dogstatsd`` if `datadog_enabled`, else ``none``.
-        max_series: How many series there are at most.
+    Raises:
+        ValueError: A setting is wrong or unknown; it names all that are.
     """
+    if isinstance(config, ProductionConfig):
+        return config.monitoring
+    if isinstance(config, MonitoringConfig):
+        return config
+    own = config.get("monitoring", config)
+    return MonitoringConfig.model_validate(own if isinstance(own, BaseModel) else dict(own))
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    datadog_enabled: bool = False
-    metrics_interval: FiniteFloat = Field(60.0, gt=0)
-    health_check_endpoint: str = "/health"
-    performance_logging: bool = True
-    error_rate_threshold: FiniteFloat = Field(0.05, gt=0, le=1)
-    exporter: Literal["none", "dogstatsd", "otlp", "prometheus"] | None = None
-    dogstatsd_address: str = "udp://127.0.0.1:8125"
-    otlp_endpoint: str = "http://127.0.0.1:4318/v1/metrics"
-    flush_timeout: FiniteFloat = Field(2.0, gt=0)
-    max_series: int = Field(2000, ge=10)
-    alert_minimum_calls: int = Field(20, ge=1)
-    alert_window: FiniteFloat = Field(300.0, gt=0)
-    alert_cooldown: FiniteFloat = Field(60.0, ge=0)
-    degradation_factor: FiniteFloat = Field(2.0, gt=1)
-    degradation_floor: FiniteFloat = Field(1.0, ge=0)
+def make_exporter(config: MonitoringConfig) -> Exporter | None:
+    """Return the exporter; None where nothing is sent: ``none``, and Prometheus, which comes and asks.
 
-    @classmethod
-    def of(cls, config: Mapping[str, Any] | BaseModel) -> Self:
-        """Return the settings in a table ``[monitoring]``, a document that holds it, or another model of it.
-
-        Raises:
-            ValueError: A setting is wrong or unknown.
-        """
-        if isinstance(config, cls):
-            return config
-        table = config.model_dump() if isinstance(config, BaseModel) else config
-        return cls.model_validate(table.get("monitoring", table))
-
-    @property
-    def where(self) -> str:
-        """The exporter that is meant."""
-        return self.exporter or ("dogstatsd" if self.datadog_enabled else "none")
-
-    def make_exporter(self) -> Exporter | None:
-        """Return the exporter; None where nothing is sent: ``none``, and Prometheus, which comes and asks."""
-        if self.where == "dogstatsd":
-            return DogStatsD(self.dogstatsd_address)
-        if self.where == "otlp":
-            return OtlpHttp(self.otlp_endpoint, resource=(("service.name", "universal_framework"),))
-        return None
+    Raises:
+        ValueError: The collector cannot be used, or the protocol needs what is not installed.
+    """
+    tags = (("service.name", config.service_name),)
+    if config.where == "dogstatsd":
+        return DogStatsD(config.dogstatsd_address)
+    return Otlp(collector_of(config), tags) if config.where == "otlp" else None
 
 
 class _Execution(Protocol):
@@ -132,7 +103,7 @@ class ProductionMonitor:
     """Counts, measures, delivers, and raises alerts. A listener for `ProductionErrorRecovery`.
 
     Args:
-        config: The table ``[monitoring]``, a document that holds it, or what was made of it.
+        config: The configuration of the service, its section ``[monitoring]``, or a table of either.
         exporter: In place of the one that the configuration names.
         on_alert: Told of every alert, on the thread that noticed it.
         clock: Monotonic seconds.
@@ -146,16 +117,16 @@ class ProductionMonitor:
 
     def __init__(
         self,
-        config: Mapping[str, Any] | BaseModel,
+        config: Mapping[str, Any] | ProductionConfig | MonitoringConfig,
         *,
         exporter: Exporter | None = None,
         on_alert: Callable[[Alert], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.settings = MonitoringSettings.of(config)
+        self.settings = settings_of(config)
         self.is_enabled = self.settings.where != "none" or exporter is not None
         self.aggregate = Aggregate(self.settings.max_series)
-        self._exporter = exporter or self.settings.make_exporter()
+        self._exporter = exporter or make_exporter(self.settings)
         self._on_alert = on_alert
         self._clock = clock
         self._lock = threading.Lock()
@@ -404,6 +375,8 @@ class ProductionMonitor:
         running, self._thread = self._thread is not None, None
         self._lock, self._sending = threading.Lock(), threading.Lock()
         self._wake, self._stop = threading.Event(), threading.Event()
+        if isinstance(self._exporter, Otlp):
+            self._exporter.after_fork()
         if running:
             self.start()
 
@@ -417,6 +390,7 @@ class ProductionMonitor:
             "series": len(self.aggregate),
             "dropped_series": self.aggregate.dropped_series,
             "dropped_points": self.aggregate.dropped_points,
+            "rejected_points": getattr(self._exporter, "rejected", 0),
             "queue": self._waiting(),
         }
 

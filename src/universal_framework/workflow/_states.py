@@ -15,18 +15,18 @@ from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_typ
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from universal_framework.contracts.reducers import DEGRADED, PERFORMANCE, mark_degraded, merge_recovery
+
 S = TypeVar("S")
 
 Reducer = Callable[[Any, Any], Any]
 Reducers = Mapping[str, Reducer]
 
-_PERFORMANCE: Final = "performance"
-_DEGRADED: Final = "degraded"
 _LAST_ERROR: Final = "last_error"
 _FAILED: Final = "agent_execution_failed"
 
 #: What recovery writes into ``context_data``.
-_OWN: Final = frozenset({_PERFORMANCE, _DEGRADED, _LAST_ERROR, _FAILED})
+_OWN: Final = frozenset({PERFORMANCE, DEGRADED, _LAST_ERROR, _FAILED})
 
 
 def kind_of(state: object) -> type:
@@ -203,37 +203,6 @@ def _added(before: object, after: object, key: str, reducer: Reducer, *, strict:
     )
 
 
-def merge_recovery(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return two tables as one: a reducer for the channels that guarded nodes write to side by side.
-
-    Tables in tables are merged, None takes a key out, and ``degraded`` names the agents whose last answer is a
-    fallback's.
-    """
-    merged: dict[str, Any] = dict(before or {})
-    for key, value in (after or {}).items():
-        old = merged.get(key)
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(old, Mapping):
-            merged[key] = merge_recovery(old, value)
-        else:
-            merged[key] = value
-    if isinstance(merged.get(_PERFORMANCE), Mapping):
-        _mark(merged)
-    return merged
-
-
-def _mark(context: dict[str, Any]) -> None:
-    performance = context.get(_PERFORMANCE) or {}
-    degraded = sorted(
-        name for name, entry in performance.items() if isinstance(entry, Mapping) and entry.get("status") == "fallback"
-    )
-    if degraded:
-        context[_DEGRADED] = degraded
-    else:
-        context.pop(_DEGRADED, None)
-
-
 def books(
     before: object, after: object, agent: str, entry: Mapping[str, Any], error: Mapping[str, Any] | None
 ) -> dict[str, Any]:
@@ -249,8 +218,8 @@ def books(
     kept = {key: value for key, value in table(before, "context_data").items() if key in _OWN}
     context = {**kept, **table(after, "context_data")}
     errors, attempts = table(after, "error_recovery_state"), table(after, "recovery_attempts")
-    context[_PERFORMANCE] = {**table(context, _PERFORMANCE), agent: dict(entry)}
-    _mark(context)
+    context[PERFORMANCE] = {**table(context, PERFORMANCE), agent: dict(entry)}
+    mark_degraded(context)
     if error is None:
         errors.pop(agent, None)
         attempts.pop(agent, None)

@@ -26,6 +26,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from universal_framework.contracts.reducers import merge_recovery
+from universal_framework.contracts.simulation import simulation
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.workflow import _agents, _states, nodes
 from universal_framework.workflow._agents import Agent, Saturated, Threads
@@ -54,12 +56,17 @@ from universal_framework.workflow._listeners import (
     SilentListener,
     Transition,
 )
-from universal_framework.workflow._recovery_config import AgentRecovery, ErrorRecoveryConfig, Trigger
-from universal_framework.workflow._states import merge_recovery
-from universal_framework.workflow.simulation import simulation
+from universal_framework.workflow._recovery_config import (
+    AgentRecoveryConfig,
+    Config,
+    ErrorRecoveryConfig,
+    Trigger,
+    breaker_settings,
+    settings_of,
+)
 
 __all__ = [
-    "AgentRecovery",
+    "AgentRecoveryConfig",
     "AgentTimeout",
     "BreakerSettings",
     "BreakerState",
@@ -114,7 +121,7 @@ class _Guarded:
 
     __slots__ = ("breaker", "fallback", "is_failure", "name", "policy", "running")
 
-    def __init__(self, name: str, policy: AgentRecovery, breaker: CircuitBreakerState) -> None:
+    def __init__(self, name: str, policy: AgentRecoveryConfig, breaker: CircuitBreakerState) -> None:
         self.name = name
         self.policy = policy
         self.breaker = breaker
@@ -127,8 +134,8 @@ class ProductionErrorRecovery:
     """Runs agents so that their failures end here.
 
     Args:
-        config: The table ``[error_recovery]``, a document that holds it, or what was made of it.
-            ``UF__ERROR_RECOVERY__ENABLED`` goes before a table, not before an `ErrorRecoveryConfig`.
+        config: The configuration of the service, its section ``[error_recovery]``, or a table of either.
+            ``UF__ERROR_RECOVERY__ENABLED`` goes before a table; in what was configured it is already.
         clock: Monotonic seconds.
         random: A number in [0, 1), for the jitter of waits.
         listeners: Told of executions, fallbacks and transitions.
@@ -139,15 +146,13 @@ class ProductionErrorRecovery:
 
     def __init__(
         self,
-        config: Mapping[str, Any] | ErrorRecoveryConfig | None = None,
+        config: Config | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random.random,
         listeners: tuple[RecoveryListener, ...] = (),
     ) -> None:
-        if not isinstance(config, ErrorRecoveryConfig):
-            config = ErrorRecoveryConfig.from_table(config or {}, os.environ)
-        self.config = config
+        self.config = settings_of(config, os.environ)
         self._clock = clock
         self._random = random
         self._listeners = list(listeners)
@@ -172,7 +177,7 @@ class ProductionErrorRecovery:
         aliases: tuple[str, ...] = (),
         agent: object = None,
         is_failure: Callable[[Exception], bool] = is_failure,
-        policy: AgentRecovery | None = None,
+        policy: AgentRecoveryConfig | None = None,
     ) -> None:
         """Make `name` known, in place of what was registered under it.
 
@@ -214,9 +219,9 @@ class ProductionErrorRecovery:
         """Return the circuit of an agent, by its name or an alias; that of an unknown one is made."""
         return self._guarded(agent_name).breaker
 
-    def _new(self, name: str, policy: AgentRecovery) -> _Guarded:
+    def _new(self, name: str, policy: AgentRecoveryConfig) -> _Guarded:
         breaker = CircuitBreakerState(
-            settings=policy.breaker(),
+            settings=breaker_settings(policy),
             name=name,
             clock=self._clock,
             random=self._random,

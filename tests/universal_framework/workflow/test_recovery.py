@@ -11,21 +11,21 @@ import threading
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from universal_framework.contracts.simulation import simulating
 from universal_framework.observability.testing import capture_events
 from universal_framework.workflow import nodes
+from universal_framework.workflow._recovery_config import settings_of
 from universal_framework.workflow.production_error_recovery import (
     AgentTimeout,
     BreakerState,
     CircuitOpen,
     ErrorClass,
-    ErrorRecoveryConfig,
     ProductionErrorRecovery,
     Reason,
     SilentListener,
     Trigger,
     classify,
 )
-from universal_framework.workflow.simulation import simulating
 
 SECRET = "sk-proj-Zb3kq9RtY7wXcV1mNs5dTg8hJ2lPfQaU"
 STATE = {"session_id": "s-1", "context_data": {"topic": "tea"}}
@@ -757,15 +757,15 @@ def test_R47_what_streams_is_refused_at_registration(recovery, agent):
 
 
 def test_R48_the_configuration_is_typed_and_refuses_what_it_does_not_know():
-    config = ErrorRecoveryConfig.from_table(
+    config = settings_of(
         {"error_recovery": {"agent_timeout": 2.5, "agents": {"a": {"agent_timeout": 9, "fallback_on": ["timeout"]}}}},
         {},
     )
     assert (config.agent("a").agent_timeout, config.agent("b").agent_timeout) == (9.0, 2.5)
-    assert config.agent("a").fallback_on == frozenset({Trigger.TIMEOUT})
+    assert config.agent("a").fallback_on == (Trigger.TIMEOUT,)
     for wrong in ({"agent_timeuot": 1}, {"agent_timeout": 0}, {"agents": {"a": {"retries": 3}}}, {"minimum_calls": 21}):
         with pytest.raises(ValueError, match=str(next(iter(wrong)))):
-            ErrorRecoveryConfig.from_table(wrong, {})
+            settings_of(wrong, {})
 
 
 def test_arguments_go_to_the_agent_and_to_the_fallback_that_takes_them(recovery):

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from universal_framework.observability._alerts import AlertKind, Degradation, ErrorRate
-from universal_framework.observability._exporters import DogStatsD, ExportError, OtlpHttp
+from universal_framework.observability._exporters import DogStatsD, ExportError, Otlp, OtlpHttp
 from universal_framework.observability._metrics import Aggregate
-from universal_framework.observability.production_monitoring import MonitoringSettings, ProductionMonitor
+from universal_framework.observability.production_monitoring import ProductionMonitor, make_exporter, settings_of
 from universal_framework.observability.testing import capture_events
 from universal_framework.workflow.production_error_recovery import ProductionErrorRecovery
 
@@ -440,14 +440,14 @@ def test_M16_monitoring_tells_of_itself(monitor, kept):
     [
         ({}, "none", type(None)),
         ({"datadog_enabled": True}, "dogstatsd", DogStatsD),
-        ({"datadog_enabled": True, "exporter": "otlp"}, "otlp", OtlpHttp),
+        ({"datadog_enabled": True, "exporter": "otlp"}, "otlp", Otlp),
         ({"exporter": "prometheus"}, "prometheus", type(None)),
     ],
 )
 def test_M17_metrics_go_to_one_place(table, where, kind):
-    settings = MonitoringSettings.of(table)
+    settings = settings_of(table)
     assert settings.where == where
-    assert type(settings.make_exporter()) is kind
+    assert type(make_exporter(settings)) is kind
 
 
 def test_M18_a_collector_that_hangs_holds_up_no_shutdown(collector, quiet):

@@ -25,7 +25,7 @@ def test_a_clock_that_is_set_back_counts_for_nothing():
     assert cost.told().samples == 0
 
 
-def test_the_first_call_over_the_budget_is_said_and_all_are_counted():
+def test_P5_the_budget_is_measured_in_nanoseconds_and_the_first_call_over_it_is_said():
     cost = Cost(budget_ns=1_000)
     assert [cost.add(nanoseconds) for nanoseconds in (1_000, 1_001, 5_000)] == [False, True, False]
     assert cost.told().over_budget == 2

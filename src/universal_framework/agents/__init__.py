@@ -1,0 +1,1 @@
+"""The agents that read and write text."""

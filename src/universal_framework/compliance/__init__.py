@@ -1,0 +1,1 @@
+"""Rules on what the service may do and say."""

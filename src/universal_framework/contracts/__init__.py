@@ -1,0 +1,1 @@
+"""Data types that cross module borders."""

@@ -1,0 +1,1 @@
+"""Session storage and its Redis connection."""
