@@ -182,6 +182,9 @@ class TrialModel(_Model):
     events: int = Field(description="Of the first run before.")
     differences: list[DifferenceModel]
     unstable_places: list[str] = Field(description="Places, before, whose number of events varies anyway.")
+    silent_places: list[str] = Field(
+        description="Places, before, of which nothing is shown: structlog's default alone printed their events."
+    )
     exit_status_before: int | None = Field(description="Where it differs and no test tells why; none else.")
     exit_status_after: int | None
     files_changed: list[str]
@@ -368,6 +371,7 @@ def _trial(trial: Trial) -> TrialModel:
             for one in (found.differences if found is not None else ())
         ],
         unstable_places=list(found.unstable_places) if found is not None else [],
+        silent_places=list(found.silent_places) if found is not None else [],
         exit_status_before=status[0] if status is not None else None,
         exit_status_after=status[1] if status is not None else None,
         files_changed=list(trial.changed),

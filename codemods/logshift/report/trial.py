@@ -46,12 +46,18 @@ def _differences(comparison: Comparison, style: Style) -> list[str]:
     lines: list[str] = []
     for one in comparison.differences[:_MANY]:
         place = one.place_before or one.place_after
-        moved = f" → {one.place_after}" if one.place_before and one.place_after != one.place_before else ""
-        lines.append(f"{style.strong(place + moved)} {style.red(_kind(one))} {_told(one)}")
+        lines.append(f"{style.strong(place + _moved(one))} {style.red(_kind(one))} {_told(one)}")
         tests = [test or "outside of tests" for test in one.tests]
         more = f" and {len(tests) - _FEW} more" if len(tests) > _FEW else ""
         lines.append(style.dim(f"    {one.number} × in {', '.join(tests[:_FEW])}{more}"))
     return [*lines, *_more(len(comparison.differences), "difference")]
+
+
+def _moved(one: Difference) -> str:
+    if not one.place_before or one.place_after == one.place_before:
+        return ""
+    (path, _, _), (new_path, _, line) = one.place_before.rpartition(":"), one.place_after.rpartition(":")
+    return f" → {line if path == new_path else one.place_after}"
 
 
 def _more(number: int, what: str) -> list[str]:
@@ -96,6 +102,13 @@ def _unstable(comparison: Comparison) -> list[str]:
     lines += [
         f"{place} reports events now and then; their number is not compared" for place in comparison.unstable_places
     ]
+    if comparison.silent_places:
+        places = comparison.silent_places
+        told = f"{', '.join(places[:_FEW])}{f' and {len(places) - _FEW} more' if len(places) > _FEW else ''}"
+        lines.append(
+            f"{told}: structlog's default alone prints these events, where nothing configures it; afterwards the logging "
+            "tree, where nothing configures that, leaves them out: nothing is shown of them"
+        )
     return lines[:_MANY]
 
 

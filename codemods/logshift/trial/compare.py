@@ -4,7 +4,8 @@ What varies between two runs of the same sources cannot be held against a migrat
 changing part of a message, fields with times and ids, events that come and go. The runs before the migration say what
 that is. A difference after it counts if every run after it shows it.
 
-Two things are the migration's own and no difference: the field ``component`` that a target adds, and ``channel``,
+Events that structlog's default printed, where nothing configured it, may be missing: a logging tree that nobody
+configures leaves out what is below a warning. Their places are told. Two things are the migration's own and no difference: the field ``component`` that a target adds, and ``channel``,
 under which it keeps the label of a structlog logger. A logger without a name, as structlog's default one, agrees with
 every name.
 """
@@ -24,6 +25,9 @@ _ADDED = ("component", "channel")
 _TOKEN = re.compile(r"\d[\d.,:+_-]*|\w+|\s+|.", re.DOTALL)
 _MANY = 300  # parts of a message that are compared one by one, events of one place in one test
 _RENAMED = "field."  # what the house logger puts before the name of a field that its output keeps for itself
+
+
+_Place = tuple[str, int]
 
 
 class LostTest(NamedTuple):
@@ -55,6 +59,7 @@ class Comparison(NamedTuple):
     events: int  # before, of the first run
     places: int
     unstable_places: tuple[str, ...]
+    silent_places: tuple[str, ...]  # of which nothing is shown: structlog's default alone printed their events
     differences: tuple[Difference, ...]
     status: tuple[int | None, int | None] | None  # exit statuses before and after, if they differ and nothing tells why
 
@@ -88,10 +93,26 @@ def compare(before: Sequence[Run], after: Sequence[Run], line_after: Lines) -> C
         lost=lost_tests,
         events=len(before[0].events),
         places=len({(event.path, event.line) for event in before[0].events}),
-        unstable_places=tuple(sorted({f"{path}:{line}" for path, line in learnt.varying_places})),
+        unstable_places=_told(learnt.varying_places),
+        silent_places=_told(_silent(before[0], after, line_after)),
         differences=differences,
         status=_status(before, after) if not lost_tests and not unstable else None,
     )
+
+
+def _told(places: Iterable[_Place]) -> tuple[str, ...]:
+    return tuple(f"{path}:{line}" for path, line in sorted(places))
+
+
+def _silent(before: Run, after: Sequence[Run], line_after: Lines) -> set[_Place]:
+    """Return the places that only reported by default, and do not report at all after the migration."""
+    chosen = {(event.path, event.line) for event in before.events if not event.by_default}
+    seen = {(event.path, event.line) for run in after for event in run.events}
+    return {
+        (event.path, event.line)
+        for event in before.events
+        if after and event.by_default and (event.path, line_after(event.path, event.line)) not in seen
+    } - chosen
 
 
 def _why(name: str, after: Sequence[Run]) -> str:
@@ -106,9 +127,6 @@ def _status(before: Sequence[Run], after: Sequence[Run]) -> tuple[int | None, in
 
 
 # -- what varies without a migration -------------------------------------------------------------------------------
-
-
-_Place = tuple[str, int]
 
 
 def _alike(event: Event) -> tuple[object, ...]:
@@ -207,6 +225,8 @@ def _differences(
             assert known is not None
             if (one is None or other is None) and _is_chance(known, one, learnt, silent, line_after, before):
                 continue
+            if other is None and known.by_default:
+                continue
             pairs.append((test, one, other))
     return _gathered(pairs, learnt, line_after)
 
@@ -243,42 +263,53 @@ def _unmatched(
     """Return the events of one test that have no counterpart, in pairs where one became the other."""
     left = Counter(_canonical(event) for event in mine)
     originals = {_canonical(event): event for event in reversed(mine)}
-    rest: list[Event] = []
+    unmatched = []
     for event in theirs:
         match = next((form for form in _forms(event) if left[form]), None)
         if match is None:
-            rest.append(event)
+            unmatched.append(event)
         else:
             left[match] -= 1
     remaining = [originals[form] for form, number in left.items() for _ in range(number)]
-    remaining, rest = _paired(remaining, rest, lambda one, other: not _parts(one, other, learnt))[1:]
-    pairs, remaining, rest = _paired(
-        remaining, rest, lambda one, other: one.path == other.path and line_after(one.path, one.line) == other.line
-    )
-    more, remaining, rest = _paired(
-        remaining, rest, lambda one, other: one.message == other.message and one.level == other.level
-    )
-    return [*pairs, *more, *((one, None) for one in remaining), *((None, other) for other in rest)]
+    rest = _Rest(remaining, unmatched)
+    rest.pair(lambda one: (one.path, one.function, one.level), lambda one, other: not _parts(one, other, learnt))
+    changed = rest.pair(lambda one: (one.path, line_after(one.path, one.line)), key_after=lambda o: (o.path, o.line))
+    changed += rest.pair(lambda one: (one.message, one.level))
+    return [*changed, *((one, None) for one in rest.mine), *((None, other) for other in rest.theirs)]
 
 
-def _paired(
-    mine: list[Event], theirs: list[Event], agree: Callable[[Event, Event], bool]
-) -> tuple[list[tuple[Event | None, Event | None]], list[Event], list[Event]]:
-    """Return pairs that agree, and what is left of both; of very many events, the first are tried."""
-    pairs: list[tuple[Event | None, Event | None]] = []
-    rest = []
-    free = list(mine)
-    for other in theirs:
-        at = next((index for index, one in enumerate(free[:_MANY]) if agree(one, other)), None)
-        if at is None:
-            rest.append(other)
-        else:
-            pairs.append((free.pop(at), other))
-    return pairs, free, rest
+class _Rest:
+    """Events before and after that have no counterpart so far."""
+
+    def __init__(self, mine: list[Event], theirs: list[Event]) -> None:
+        self.mine, self.theirs = mine, theirs
+
+    def pair(
+        self,
+        key: Callable[[Event], object],
+        agree: Callable[[Event, Event], bool] = lambda _one, _other: True,
+        *,
+        key_after: Callable[[Event], object] | None = None,
+    ) -> list[tuple[Event | None, Event | None]]:
+        """Take out and return pairs with equal keys that agree; of very many with one key, the first are tried."""
+        by_key: dict[object, list[Event]] = defaultdict(list)
+        for event in self.mine:
+            by_key[key(event)].append(event)
+        pairs: list[tuple[Event | None, Event | None]] = []
+        rest = []
+        for other in self.theirs:
+            free = by_key[(key_after or key)(other)]
+            at = next((index for index, one in enumerate(free[:_MANY]) if agree(one, other)), None)
+            if at is None:
+                rest.append(other)
+            else:
+                pairs.append((free.pop(at), other))
+        self.mine, self.theirs = [event for events in by_key.values() for event in events], rest
+        return pairs
 
 
 def _canonical(event: Event) -> Event:
-    return event._replace(test=None, line=0)
+    return event._replace(test=None, line=0, by_default=False)
 
 
 def _forms(event: Event) -> Iterable[Event]:

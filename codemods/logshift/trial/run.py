@@ -51,6 +51,7 @@ class Event(NamedTuple):
     path: str  # below the project, if it is there
     line: int
     function: str
+    by_default: bool = False  # structlog's default printed it, as a tree that nobody configured would not
 
 
 class Run(NamedTuple):
@@ -255,7 +256,7 @@ def _count(tests: dict[str, str], called: set[str], values: list[str], told: _Pl
 
 
 def _event(values: list[object], told: _Plain) -> Event:
-    test, level, logger, message, fields, exception, path, line, function = values[:9]
+    test, level, logger, message, fields, exception, path, line, function, by_default = values
     assert isinstance(level, int)
     assert isinstance(line, int)
     assert isinstance(fields, tuple)
@@ -269,6 +270,7 @@ def _event(values: list[object], told: _Plain) -> Event:
         told.path(str(path)),
         line,
         str(function),
+        bool(by_default),
     )
 
 

@@ -265,7 +265,7 @@ def _take_record(record: Any) -> None:
     pending = getattr(_thread, "pending", None)
     if pending is not None and pending[0] == record.name:  # what structlog made of an event that it has told us of
         _thread.pending = None
-        _, _, message, fields, exception, place = pending
+        _, _, message, fields, exception, place, _ = pending
         _emit(record.levelno, record.name, message, fields, exception, place)
         return
     fields = {plain(str(key)): told(value) for key, value in record.__dict__.items() if key not in _state.fields}
@@ -285,7 +285,7 @@ def _message(record: Any) -> str:
 
 def _emit(
     level: int, logger: str | None, message: str, fields: dict[str, str], exception: str | None,
-    place: tuple[str, int, str],
+    place: tuple[str, int, str], *, by_default: bool = False,
 ) -> None:  # fmt: skip
     path, line, function = place
     number = _state.counts[(path, line)] = _state.counts.get((path, line), 0) + 1
@@ -294,7 +294,7 @@ def _emit(
     write(
         (
             "event", _state.test and plain(_state.test), int(level), logger and plain(logger), plain(message)[:_LONG],
-            tuple(sorted(fields.items())), exception, plain(path), int(line), plain(function), number > _ENOUGH,
+            tuple(sorted(fields.items())), exception, plain(path), int(line), plain(function), by_default,
         )
     )  # fmt: skip
 
@@ -372,18 +372,33 @@ def _describe(bound: Any, method: str, event: Any, keywords: Any) -> tuple[Any, 
         except (TypeError, ValueError, KeyError):
             message = f"{message} % {told(arguments)}"
     described = {plain(str(key)): told(value) for key, value in fields.items()}
-    place = _place(_calling_frame())
-    return _LEVELS.get(method, 0), plain(message), described, _type_name(_exception(exc_info)), place
+    level, place = _LEVELS.get(method, 0), _place(_calling_frame())
+    return level, plain(message), described, _type_name(_exception(exc_info)), place, _is_by_default(level)
+
+
+def _is_by_default(level: int) -> bool:
+    """Say whether an event is only printed because nobody configured structlog; an unconfigured tree would not.
+
+    ``structlog.testing.capture_logs`` leaves the defaults behind as somebody's configuration.
+    """
+    logging: Any = sys.modules.get("logging")
+    if level >= (30 if logging is None else logging.root.level):
+        return False
+    config: Any = sys.modules["structlog._config"]
+    return not config.is_configured() or all(
+        value == getattr(config, f"_BUILTIN_{name.upper()}", getattr(config, f"_BUILTIN_DEFAULT_{name.upper()}", None))
+        for name, value in config.get_config().items()
+    )
 
 
 def _take_structlog(bound: Any, given: tuple[Any, ...]) -> None:
-    level, message, fields, exception, place = given
+    level, message, fields, exception, place, by_default = given
     logging: Any = sys.modules.get("logging")
     if logging is not None and isinstance(bound._logger, logging.Logger):  # whose level decides
-        _thread.pending = (bound._logger.name, level, message, fields, exception, place)
+        _thread.pending = (bound._logger.name, *given)
     else:
         name = getattr(bound._logger, "name", None)
-        _emit(level, name if isinstance(name, str) else None, message, fields, exception, place)
+        _emit(level, name if isinstance(name, str) else None, message, fields, exception, place, by_default=by_default)
 
 
 def _exception(exc_info: Any) -> Any:
