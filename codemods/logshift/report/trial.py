@@ -106,8 +106,8 @@ def _unstable(comparison: Comparison) -> list[str]:
         places = comparison.silent_places
         told = f"{', '.join(places[:_FEW])}{f' and {len(places) - _FEW} more' if len(places) > _FEW else ''}"
         lines.append(
-            f"{told}: structlog's default alone prints these events, where nothing configures it; afterwards the logging "
-            "tree, where nothing configures that, leaves them out: nothing is shown of them"
+            f"{told}: structlog's default alone prints these events, where nothing configures it; afterwards the "
+            "logging tree, where nothing configures that, leaves them out: nothing is shown of them"
         )
     return lines[:_MANY]
 

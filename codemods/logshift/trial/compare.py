@@ -5,9 +5,9 @@ changing part of a message, fields with times and ids, events that come and go. 
 that is. A difference after it counts if every run after it shows it.
 
 Events that structlog's default printed, where nothing configured it, may be missing: a logging tree that nobody
-configures leaves out what is below a warning. Their places are told. Two things are the migration's own and no difference: the field ``component`` that a target adds, and ``channel``,
-under which it keeps the label of a structlog logger. A logger without a name, as structlog's default one, agrees with
-every name.
+configures leaves out what is below a warning. Their places are told. Two things are the migration's own and no
+difference: the field ``component`` that a target adds, and ``channel``, under which it keeps the label of a structlog
+logger. A logger without a name, as structlog's default one, agrees with every name.
 """
 
 from __future__ import annotations
