@@ -99,17 +99,22 @@ def value(event: Event, part: str) -> str:
 
 def _unstable(comparison: Comparison) -> list[str]:
     lines = [f"{test} is unstable and not compared" for test in comparison.unstable[:_MANY]]
-    lines += [
-        f"{place} reports events now and then; their number is not compared" for place in comparison.unstable_places
-    ]
-    if comparison.silent_places:
-        places = comparison.silent_places
-        told = f"{', '.join(places[:_FEW])}{f' and {len(places) - _FEW} more' if len(places) > _FEW else ''}"
+    lines += _more(len(comparison.unstable), "unstable test")
+    if comparison.unstable_places:
         lines.append(
-            f"{told}: structlog's default alone prints these events, where nothing configures it; afterwards the "
-            "logging tree, where nothing configures that, leaves them out: nothing is shown of them"
+            f"{_some(comparison.unstable_places)}: now and then there are events or none; their number is not compared"
         )
-    return lines[:_MANY]
+    if comparison.silent_places:
+        lines.append(
+            f"{_some(comparison.silent_places)}: structlog's default alone prints these events, where nothing "
+            "configures it; afterwards the logging tree, where nothing configures that, leaves them out: nothing is shown of them"
+        )
+    return lines
+
+
+def _some(places: tuple[str, ...]) -> str:
+    more = f" and {len(places) - _FEW} more" if len(places) > _FEW else ""
+    return f"{', '.join(places[:_FEW])}{more}"
 
 
 def _result(trial: Trial, style: Style) -> list[str]:

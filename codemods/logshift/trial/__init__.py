@@ -17,7 +17,7 @@ from logshift.engine import shown
 from logshift.migrate import Migration, Outcome
 from logshift.trial.compare import Comparison, Lines, compare
 from logshift.trial.run import CannotStartError, Command, Event, Run, run
-from logshift.trial.scratch import Scratch, is_below, scratch, snapshot
+from logshift.trial.scratch import Scratch, is_below, scratch_copy, snapshot
 
 __all__ = ["CannotCopyError", "CannotStartError", "Command", "Comparison", "Event", "Place", "Trial", "attempt"]
 
@@ -112,7 +112,7 @@ def attempt(
     trial = _Trial(migration, command, runs, progress)
     progress.copying(place.folder)
     as_it_was = snapshot(place.folder)
-    with scratch(place.folder, place.names, keep=keep) as copy:
+    with scratch_copy(place.folder, place.names, keep=keep) as copy:
         result = trial.run(copy)
         notes = (*copy.notes, *result.notes, *_touched(as_it_was, place.folder))
         return result._replace(notes=notes, kept=copy.root if keep else None)
@@ -235,11 +235,15 @@ class _Trial:
         silent = [file for file in files if file not in loaded]
         if silent and any(one.told_loaded for one in before) and len(silent) < len(files):
             notes.append(f"the command does not import {_some(silent)}: nothing is shown of what changes there")
-        if any(event.logger is None for one in after for event in one.events):
+        if after and _nameless(after[0]) > _nameless(before[0]):
             notes.append("loggers of the target have no names: names are not compared where there is none")
         defects = dict.fromkeys(defect for one in (*before, *after) for defect in one.defects)
         notes += [f"the recorder had a problem: {defect}" for defect in list(defects)[:_FEW]]
         return notes
+
+
+def _nameless(one: Run) -> int:
+    return sum(event.logger is None for event in one.events)
 
 
 def _target(outcome: Outcome, copy: Scratch) -> str:

@@ -82,8 +82,8 @@ def compare(before: Sequence[Run], after: Sequence[Run], line_after: Lines) -> C
     lost = frozenset.intersection(*missing) if missing else frozenset()
     unstable = sometimes | (frozenset().union(*missing) - lost)
     lost_tests = tuple(LostTest(name, _why(name, after)) for name in sorted(lost))
-    learnt = _Learnt(before)
     comparable = always - unstable
+    learnt = _Learnt([_comparable(run, comparable) for run in before])
     found = [_differences(before[0], run, learnt, comparable, line_after) for run in after]
     differences = _in_all(found)
     return Comparison(
@@ -138,13 +138,13 @@ def _alike(event: Event) -> tuple[object, ...]:
 class _Learnt:
     """What the runs before the migration say of what varies, by place."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Sequence[Event]]) -> None:
         self.varying_places: set[_Place] = set()  # events come and go
         self.fields: dict[_Place, set[str]] = defaultdict(set)
         self.messages: dict[_Place, set[str]] = defaultdict(set)
-        first = _by_kind(runs[0].events)
+        first = _by_kind(runs[0])
         for run in runs[1:]:
-            self._compare(first, _by_kind(run.events))
+            self._compare(first, _by_kind(run))
 
     def _compare(
         self, first: dict[tuple[object, ...], list[Event]], other: dict[tuple[object, ...], list[Event]]
@@ -214,7 +214,7 @@ def _differences(
     before: Run, after: Run, learnt: _Learnt, comparable: frozenset[str], line_after: Lines
 ) -> list[Difference]:
     """Return what differs between two runs, an entry for each place and kind of difference."""
-    mine, theirs = _by_test(before.events, before, comparable), _by_test(after.events, after, comparable)
+    mine, theirs = _by_test(_comparable(before, comparable)), _by_test(_comparable(after, comparable))
     silent = {(event.path, event.line) for event in before.events} - {
         (event.path, event.line) for event in _as_before(after.events, line_after, before.events)
     }
@@ -248,12 +248,15 @@ def _as_before(events: Iterable[Event], line_after: Lines, before: Iterable[Even
     return [event._replace(line=lines.get((event.path, event.line), event.line)) for event in events]
 
 
-def _by_test(events: Iterable[Event], run: Run, comparable: frozenset[str]) -> dict[str | None, list[Event]]:
-    """Return events by test; those of tests whose outcome says nothing are left out."""
+def _comparable(run: Run, tests: frozenset[str]) -> list[Event]:
+    """Return the events of a run but those of tests whose outcome says nothing."""
+    return [event for event in run.events if event.test is None or event.test in tests or event.test not in run.tests]
+
+
+def _by_test(events: Iterable[Event]) -> dict[str | None, list[Event]]:
     found: dict[str | None, list[Event]] = defaultdict(list)
     for event in events:
-        if event.test is None or event.test in comparable or event.test not in run.tests:
-            found[event.test].append(event)
+        found[event.test].append(event)
     return found
 
 

@@ -2,7 +2,7 @@
 
 In: the folder to copy. Out: a folder that holds a pristine copy, from which every run gets one of its own, always at
 the same place, so that paths in messages are equal. What is left out: what is made anew (caches), the objects of
-repositories, which the copy borrows, and virtual environments, of which it gets a shadow: scripts of its own, and the
+repositories, which all runs share, and virtual environments, of which it gets a shadow: scripts of its own, and the
 libraries of the original. Nothing in the copy leads back into the original for writing: there are no hard links, links
 into the project lead into the copy, and links out of it are followed when it is made.
 """
@@ -27,6 +27,7 @@ LEFT_OUT = frozenset(
 )  # fmt: skip
 _FICLONE = 0x40049409  # https://man7.org/linux/man-pages/man2/ioctl_ficlone.2.html
 _SCRIPT = 1 << 20  # bytes; nobody writes longer ones
+_REPOSITORY = 1 << 29  # bytes
 
 
 class Scratch(NamedTuple):
@@ -77,7 +78,7 @@ def is_below(path: str, folder: str) -> bool:
 
 
 @contextlib.contextmanager
-def scratch(original: str, names: tuple[str, ...], *, keep: bool = False) -> Iterator[Scratch]:
+def scratch_copy(original: str, names: tuple[str, ...], *, keep: bool = False) -> Iterator[Scratch]:
     """Copy a project, and remove the copy at the end whatever happens, unless it is to be kept.
 
     Raises:
@@ -163,6 +164,7 @@ class _Copy:
         self.names = tuple(dict.fromkeys((original, *names)))
         self.left_out: list[str] = []
         self.notes: list[str] = []
+        self.repositories = 0
 
     def folder(self, source: str, target: str, around: tuple[str, ...] = ()) -> None:
         """Copy a folder. `around` are the folders outside the project that led here."""
@@ -182,7 +184,7 @@ class _Copy:
         if stat.S_ISLNK(mode):
             self._link(source, target, around)
         elif name == ".git":
-            _repository(source, target)
+            self._repository(source, target)
         elif name in LEFT_OUT or source == self.root or os.path.isdir(os.path.join(source, "conda-meta")):
             self.left_out.append(source)
         elif stat.S_ISREG(mode):
@@ -216,6 +218,21 @@ class _Copy:
             self.notes.append(f"{source} leads out of the project and around it; the copy lacks it")
         else:
             self.folder(real, target, (*around, real))
+
+    def _repository(self, source: str, target: str) -> None:
+        places = _places_of(source)
+        if not os.path.isdir(places[0]):
+            return
+        objects = os.path.join(places[0], "objects")
+        size = sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(objects) for name in names)
+        if size > _REPOSITORY:
+            self.left_out.append(source)
+            self.notes.append(f"{source} is too large to copy ({size >> 20} MB); tests that ask git find nothing")
+            return
+        self.repositories += 1
+        shared = os.path.join(self.root, "objects", str(self.repositories))
+        shutil.copytree(objects, shared, copy_function=copy_file)
+        _copy_repository(places, target, shared)
 
     def _environment(self, source: str, target: str) -> None:
         """Make the shadow of a virtual environment: what is installed or removed there stays there.
@@ -257,42 +274,44 @@ class _Copy:
         os.symlink(source, target)  # a program; nobody writes into it
 
 
-def _repository(source: str, target: str) -> None:
-    """Copy a repository of git without its objects, which it borrows; a linked worktree as one of its own.
+def _places_of(source: str) -> list[str]:
+    """Return the folders that make up a repository of git: one, or for a linked worktree what is shared and its own.
 
     https://git-scm.com/docs/gitrepository-layout
     """
-    places = [source]
-    if os.path.isfile(source):
-        with open(source, encoding="utf-8", errors="surrogateescape") as file:
-            _, _, told = file.read().strip().partition("gitdir: ")
-        folder = os.path.normpath(os.path.join(os.path.dirname(source), told))
-        common = os.path.join(folder, "commondir")
-        places = [folder]
-        if os.path.isfile(common):
-            with open(common, encoding="utf-8", errors="surrogateescape") as file:
-                places.insert(0, os.path.normpath(os.path.join(folder, file.read().strip())))
-    if not os.path.isdir(places[0]):
-        return
+    if not os.path.isfile(source):
+        return [source]
+    with open(source, encoding="utf-8", errors="surrogateescape") as file:
+        _, _, told = file.read().strip().partition("gitdir: ")
+    folder = os.path.normpath(os.path.join(os.path.dirname(source), told))
+    common = os.path.join(folder, "commondir")
+    if not os.path.isfile(common):
+        return [folder]
+    with open(common, encoding="utf-8", errors="surrogateescape") as file:
+        return [os.path.normpath(os.path.join(folder, file.read().strip())), folder]
+
+
+def _copy_repository(places: list[str], target: str, objects: str) -> None:
+    """Copy a repository but for its objects, which it is to find in `objects`.
+
+    Those of the original would not do: git touches an object that it is to write and finds there.
+    """
     ignored = {"objects", "lfs", "modules", "worktrees", "annex", "commondir", "gitdir"}
     for place in places:
-        shutil.copytree(
-            place,
-            target,
-            dirs_exist_ok=True,
-            symlinks=True,
-            ignore=lambda folder, names, top=place: ignored & set(names) if folder == top else set(),
-            copy_function=copy_file,
-        )
+
+        def apart(folder: str, names: list[str], top: str = place) -> set[str]:
+            return ignored & set(names) if folder == top else set()
+
+        shutil.copytree(place, target, dirs_exist_ok=True, symlinks=True, ignore=apart, copy_function=copy_file)
     os.makedirs(os.path.join(target, "objects", "info"))
-    with open(os.path.join(target, "objects", "info", "alternates"), "wb") as borrowed:
-        borrowed.write(os.fsencode(os.path.join(places[0], "objects")) + b"\n")
+    with open(os.path.join(target, "objects", "info", "alternates"), "wb") as shared:
+        shared.write(os.fsencode(objects) + b"\n")
     config = os.path.join(target, "config")
     if os.path.isfile(config):
-        with open(config, "rb") as file_:
-            text = file_.read()
-        with open(config, "wb") as file_:
-            file_.write(re.sub(rb"(?mi)^\s*worktree\s*=.*\n?", b"", text))
+        with open(config, "rb") as file:
+            text = file.read()
+        with open(config, "wb") as rewritten:
+            rewritten.write(re.sub(rb"(?mi)^\s*worktree\s*=.*\n?", b"", text))
 
 
 def _copy_again(source: str, target: str) -> None:

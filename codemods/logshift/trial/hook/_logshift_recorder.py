@@ -175,7 +175,8 @@ class _Finder:
         )
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if (name not in _TAPS and self.others_are_plain) or getattr(_thread, "finding", False):
+        is_plain = path is not None and self.others_are_plain  # its package was found in the copy
+        if (name not in _TAPS and is_plain) or getattr(_thread, "finding", False):
             return None
         _thread.finding = True
         try:
