@@ -204,7 +204,7 @@ class Report(_Model):
     files: list[FileModel] = Field(description="The files that make loggers.")
     not_analysed: list[NotAnalysedModel]
     migration: MigrationModel | None = Field(description="Of `migrate` and `prove`; `prove` writes none of it.")
-    trial: TrialModel | None = Field(default=None, description="Of `prove` alone.")
+    trial: TrialModel | None = Field(description="Of `prove` alone.")
 
 
 def report(

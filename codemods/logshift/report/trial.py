@@ -107,7 +107,8 @@ def _unstable(comparison: Comparison) -> list[str]:
     if comparison.silent_places:
         lines.append(
             f"{_some(comparison.silent_places)}: structlog's default alone prints these events, where nothing "
-            "configures it; afterwards the logging tree, where nothing configures that, leaves them out: nothing is shown of them"
+            "configures it; afterwards the logging tree, where nothing configures that, leaves them out: nothing is "
+            "shown of them"
         )
     return lines
 

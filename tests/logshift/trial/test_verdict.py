@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
+import logshift
 from logshift.trial import place_of
+
+HOOK = Path(logshift.__file__).parent / "trial" / "hook"
 
 SCRIPT = (sys.executable, "main.py")
 MAIN = """\
@@ -339,6 +344,13 @@ def test_sitecustomize_of_the_user_is_loaded_too(project, sources, prove):
     project({**sources, "sitecustomize.py": "import sys\nsys.mine = 1\n",
              "tests/test_jobs.py": "import sys\nimport app.jobs\n\n\ndef test_it():\n    assert sys.mine == 1\n"})  # fmt: skip
     assert prove("app", "--runs", "1")[0] == 0
+
+
+@pytest.mark.parametrize("path", sorted(HOOK.glob("*.py")), ids=lambda path: path.name)
+def test_what_tested_interpreters_load_is_syntax_of_python_3_8_and_imports_next_to_nothing(path):
+    tree = ast.parse(path.read_text(), feature_version=(3, 8))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert imported <= {"atexit", "marshal", "os", "sys", "_logshift_recorder", "pytest"}
 
 
 # -- where nothing is proved -------------------------------------------------------------------------------------
