@@ -123,6 +123,8 @@ def _status(before: Sequence[Run], after: Sequence[Run]) -> tuple[int | None, in
     statuses = {run.status for run in before}
     if len(statuses) != 1 or any(run.status in statuses for run in after) or not after:
         return None
+    if len({run.passed for run in (*before, *after)}) > 1:  # a test that passes now tells why
+        return None
     return before[0].status, after[0].status
 
 

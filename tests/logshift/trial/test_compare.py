@@ -148,5 +148,6 @@ def test_many_events_of_one_test_find_their_counterparts():
 
 def test_exit_status_counts_where_no_test_tells_why():
     assert compare([run()], [run(status=2)], SAME_LINE).status == (0, 2)
+    assert compare([run(tests=(), failed=("t",), status=1)], [run()], SAME_LINE).status is None
     assert compare([run(), run(status=2)], [run(status=2)], SAME_LINE).status is None
     assert compare([run()], [run(tests=(), failed=("t",), status=1)], SAME_LINE).status is None

@@ -14,6 +14,7 @@ from logshift.trial import place_of
 
 HOOK = Path(logshift.__file__).parent / "trial" / "hook"
 
+PYTEST = (sys.executable, "-m", "pytest", "-q")
 SCRIPT = (sys.executable, "main.py")
 MAIN = """\
 import logging
@@ -305,6 +306,19 @@ def test_script_that_ends_otherwise_is_different(project, prove):
     status, trial, _ = prove("main.py", "--runs", "1", command=SCRIPT)
     assert (status, trial["exit_status_before"], trial["exit_status_after"]) == (1, 0, 1)
     assert "not ready" in trial["output"]
+
+
+def test_loguru_as_the_target_is_recorded(project, sources, prove):
+    pytest.importorskip("loguru")
+    mine = (
+        "from loguru import logger\n\n\nclass Mine:\n    def __init__(self, component, **_):\n        pass\n\n"
+        "    def info(self, msg, *args, extra=()):\n        pass\n\n"
+        "    def warning(self, msg, *args):\n        logger.opt(depth=1).warning(msg.upper())\n"
+    )
+    project({**sources, "app/mine.py": mine, "pyproject.toml": CONFIG})
+    status, trial, _ = prove("app/jobs.py", "--runs", "1", command=(*PYTEST, "-k", "warns"))
+    assert status == 1
+    assert [(one["what"], one["after"]["message"]) for one in trial["differences"]] == [(["message"], "NOTHING TO DO")]
 
 
 def test_workers_of_xdist_are_recorded(project, sources, prove):

@@ -410,6 +410,33 @@ def _exception(exc_info: Any) -> Any:
     return sys.exc_info()[0] if exc_info else None
 
 
+# -- loguru's events -------------------------------------------------------------------------------------------------
+
+
+def _tap_loguru(handler: Any) -> None:
+    if not _state.settings["events"]:
+        return
+    emit = handler.Handler.emit
+
+    def tapped(self: Any, record: Any, *arguments: Any, **keywords: Any) -> Any:
+        if getattr(_thread, "last", None) is not record and record["level"].no >= self.levelno:
+            _thread.last = record  # the other handlers get it too
+            _attempt(_take_loguru, record)
+        return emit(self, record, *arguments, **keywords)
+
+    handler.Handler.emit = tapped
+
+
+def _take_loguru(record: Any) -> None:
+    fields = {plain(str(key)): told(value) for key, value in record["extra"].items()}
+    exception = record["exception"]
+    place = (str(record["file"].path), int(record["line"]), str(record["function"]))
+    _emit(
+        int(record["level"].no), record["name"], record["message"], fields,
+        _type_name(exception.type if exception else None), place,
+    )  # fmt: skip
+
+
 # -- where an event was reported -------------------------------------------------------------------------------------
 
 
@@ -493,4 +520,9 @@ def _reason(name: str, last: Any) -> str:
     return f"{name}: {str(last)[:300]}"
 
 
-_TAPS = {"logging": _tap_logging, "structlog._base": _tap_structlog, "unittest.case": _tap_unittest}
+_TAPS = {
+    "logging": _tap_logging,
+    "structlog._base": _tap_structlog,
+    "loguru._handler": _tap_loguru,
+    "unittest.case": _tap_unittest,
+}
