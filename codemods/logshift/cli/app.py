@@ -19,6 +19,7 @@ import click
 
 from logshift import __version__, apply, explain
 from logshift.cli import check as check_
+from logshift.cli import prove as prove_
 from logshift.cli.check import (
     CLEAN,
     FINDINGS,
@@ -250,6 +251,57 @@ def _in_order(journal: apply.Journal, place: str, *, force: bool = False) -> Ite
 
 def _unfinished(error: apply.UnfinishedError, place: str) -> _Complaint:
     return _Complaint(f"{error}; `logshift rollback{place}` tries again")
+
+
+# -- prove --------------------------------------------------------------------------------------------------
+
+
+@main.command("prove", cls=prove_.ProveCommand)
+@_PATHS
+@click.option(
+    "--runs", type=click.IntRange(1), default=2, show_default=True, help="Run so often before, and at most after."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End a run that takes longer."
+)
+@click.option("--no-events", is_flag=True, help="Compare tests alone, not what is logged.")
+@click.option("--keep", is_flag=True, help="Leave the scratch copy, and say where it is.")
+@click.option("--unsafe-fixes", is_flag=True, help="Try changes too that may change behaviour.")
+@_FORMAT
+@_CONFIG
+@click.pass_context
+def prove_command(
+    context: click.Context,
+    paths: tuple[str, ...],
+    runs: int,
+    timeout: float | None,
+    no_events: bool,
+    keep: bool,
+    unsafe_fixes: bool,
+    output_format: str,
+    config: str | None,
+) -> int:
+    """Run your tests before and after a migration, in a scratch copy, and say what differs.
+
+    COMMAND runs the tests, as in `logshift prove src -- python -m pytest`. The same tests must pass, and the same
+    events be reported: level, logger, message, fields, exception, function. Your files are only read.
+
+    Exit status: 0 the same; 1 something differs; 2 as ever; 3 the command fails before the migration, or shows
+    nothing of it.
+    """
+    words = prove_.test_command(context)
+    paths = paths or (".",)
+    planned = _planned(paths, _settings_of_one(paths, config), unsafe_fixes=unsafe_fixes)
+    return prove_.run(
+        planned,
+        paths,
+        words,
+        runs=runs,
+        timeout=timeout,
+        events=not no_events,
+        keep=keep,
+        output_format=output_format,
+    )
 
 
 # -- rollback and runs -------------------------------------------------------------------------------------

@@ -19,6 +19,10 @@ from logshift.model import Applicability, Binding, Reason
 from logshift.report.summary import configuring, count, kind_of
 from logshift.source import Source
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from logshift.trial import Event, Trial
+
 SCHEMA_VERSION: Literal[1] = 1
 
 
@@ -127,25 +131,95 @@ class MigrationModel(_Model):
     notes: list[str] = Field(description="What a person should know of the migration as a whole.")
 
 
+class EventModel(_Model):
+    """One event that was reported while tests ran."""
+
+    level: int = Field(description="As in the standard library: 20 is INFO.")
+    logger: str | None = Field(description="None where a logger has no name.")
+    message: str
+    fields: dict[str, str] = Field(description="Values as source text.")
+    exception: str | None = Field(description="The name of its type.")
+    path: str
+    line: int
+    function: str
+
+
+class DifferenceModel(_Model):
+    """Events of one place that are reported otherwise after the migration."""
+
+    kind: Literal["changed", "missing", "new"]
+    what: list[str] = Field(description="Which parts differ, where they changed.")
+    place_before: str | None = Field(description="`path:line`; none for new events.")
+    place_after: str
+    tests: list[str | None] = Field(description="During which tests; none stands for outside of tests.")
+    events: int
+    before: EventModel | None = Field(description="The first such event.")
+    after: EventModel | None
+
+
+class LostTestModel(_Model):
+    """A test that passed before the migration and does not pass after it."""
+
+    name: str
+    why: str
+
+
+class TrialModel(_Model):
+    """What `prove` has seen: a test command before and after the migration, in a scratch copy."""
+
+    command: list[str]
+    verdict: Literal["same", "different", "hindered"] = Field(description="Hindered: nothing could be compared.")
+    hindered: str | None = Field(description="Why nothing could be compared.")
+    output: str = Field(description="The end of what the command said, where it failed.")
+    runs_before: int
+    runs_after: int
+    seconds: float
+    tests_passed: int = Field(description="Tests that pass in every run before.")
+    tests_failed: list[str] = Field(description="Tests that pass in no run before.")
+    tests_unstable: list[str] = Field(description="Tests that pass in some runs only; they are not compared.")
+    tests_lost: list[LostTestModel]
+    events_compared: bool
+    events: int = Field(description="Of the first run before.")
+    differences: list[DifferenceModel]
+    unstable_places: list[str] = Field(description="Places, before, whose number of events varies anyway.")
+    silent_places: list[str] = Field(
+        description="Places, before, of which nothing is shown: structlog's default alone printed their events."
+    )
+    exit_status_before: int | None = Field(description="Where it differs and no test tells why; none else.")
+    exit_status_after: int | None
+    files_changed: list[str]
+    files_imported: list[str] = Field(description="Those of the changed files that the command imports.")
+    notes: list[str]
+    kept: str | None = Field(description="Where the scratch copy is, with --keep.")
+
+
 class Report(_Model):
-    """What `--output-format json` prints. Of `migrate`, all but `migration` says how it was before."""
+    """What `--output-format json` prints. Of `migrate` and `prove`, all but these two says how it was before."""
 
     schema_version: Literal[1]
     tool: ToolModel
-    command: Literal["check", "migrate"]
+    command: Literal["check", "migrate", "prove"]
     totals: TotalsModel
     findings: list[FindingModel] = Field(description="In order of file and place.")
     files: list[FileModel] = Field(description="The files that make loggers.")
     not_analysed: list[NotAnalysedModel]
-    migration: MigrationModel | None = Field(description="Of `migrate` alone.")
+    migration: MigrationModel | None = Field(description="Of `migrate` and `prove`; `prove` writes none of it.")
+    trial: TrialModel | None = Field(description="Of `prove` alone.")
 
 
-def report(analysis: Analysis, migration: Migration | None = None, run: str | None = None) -> Report:
-    """Return the report on an analysis and, where there was one, on the migration that followed it."""
+def report(
+    analysis: Analysis,
+    migration: Migration | None = None,
+    run: str | None = None,
+    *,
+    trial: Trial | None = None,
+    command: Literal["check", "migrate", "prove"] | None = None,
+) -> Report:
+    """Return the report on an analysis and, where there were, on the migration and the trial that followed it."""
     return Report(
         schema_version=SCHEMA_VERSION,
         tool=ToolModel(name="logshift", version=__version__),
-        command="check" if migration is None else "migrate",
+        command=command or ("check" if migration is None else "migrate"),
         totals=_totals(analysis),
         findings=[
             FindingModel(
@@ -169,12 +243,21 @@ def report(analysis: Analysis, migration: Migration | None = None, run: str | No
             for one in analysis.unanalysed
         ],
         migration=_migration(migration, run) if migration is not None else None,
+        trial=_trial(trial) if trial is not None else None,
     )
 
 
-def render(analysis: Analysis, migration: Migration | None = None, run: str | None = None) -> str:
+def render(
+    analysis: Analysis,
+    migration: Migration | None = None,
+    run: str | None = None,
+    *,
+    trial: Trial | None = None,
+    command: Literal["check", "migrate", "prove"] | None = None,
+) -> str:
     """Return the report as text: ASCII alone, so that it is JSON in whatever encoding it is written."""
-    return json.dumps(report(analysis, migration, run).model_dump(mode="json"), indent=2) + "\n"
+    told = report(analysis, migration, run, trial=trial, command=command)
+    return json.dumps(told.model_dump(mode="json"), indent=2) + "\n"
 
 
 def schema() -> str:
@@ -254,4 +337,60 @@ def _outcome(outcome: Outcome, migration: Migration) -> MigratedFileModel:
         failed_proof=outcome.failed.proof if outcome.failed is not None else None,
         kept=kept,
         notes=list(outcome.plan.notes),
+    )
+
+
+def _trial(trial: Trial) -> TrialModel:
+    found = trial.comparison
+    status = found.status if found is not None else None
+    return TrialModel(
+        command=list(trial.command),
+        verdict="hindered" if found is None else "same" if found.is_same else "different",
+        hindered=trial.hindered,
+        output=trial.tail,
+        runs_before=trial.before,
+        runs_after=trial.after,
+        seconds=trial.seconds,
+        tests_passed=found.passed if found is not None else 0,
+        tests_failed=list(found.failed) if found is not None else [],
+        tests_unstable=list(found.unstable) if found is not None else [],
+        tests_lost=[LostTestModel(name=one.name, why=one.why) for one in found.lost] if found is not None else [],
+        events_compared=trial.events_compared,
+        events=found.events if found is not None else 0,
+        differences=[
+            DifferenceModel(
+                kind="missing" if one.after is None else "new" if one.before is None else "changed",
+                what=list(one.what),
+                place_before=one.place_before or None,
+                place_after=one.place_after,
+                tests=list(one.tests),
+                events=one.number,
+                before=_event(one.before),
+                after=_event(one.after),
+            )
+            for one in (found.differences if found is not None else ())
+        ],
+        unstable_places=list(found.unstable_places) if found is not None else [],
+        silent_places=list(found.silent_places) if found is not None else [],
+        exit_status_before=status[0] if status is not None else None,
+        exit_status_after=status[1] if status is not None else None,
+        files_changed=list(trial.changed),
+        files_imported=list(trial.loaded),
+        notes=list(trial.notes),
+        kept=trial.kept,
+    )
+
+
+def _event(event: Event | None) -> EventModel | None:
+    if event is None:
+        return None
+    return EventModel(
+        level=event.level,
+        logger=event.logger,
+        message=event.message,
+        fields=dict(event.fields),
+        exception=event.exception,
+        path=event.path,
+        line=event.line,
+        function=event.function,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -59,6 +60,16 @@ def test_report_keeps_to_its_published_schema(project, logshift, judge, kind, co
 def test_report_on_the_legacy_application_keeps_to_it(legacy, logshift, judge):
     for command in ("check", "migrate"):
         assert judge("report-1.json", json.loads(logshift(command, "--output-format", "json").out)) == []
+
+
+@pytest.mark.parametrize("command", ["true", "false"])
+def test_report_on_a_trial_keeps_to_it(project, logshift, judge, command):
+    project({"a.py": MOVABLE, "test_a.py": "import a\n\ndef test_it():\n    a.run(1)\n"})
+    python = [sys.executable, "-m", "pytest", "-q"]
+    told = logshift(
+        "prove", "--runs", "1", "--output-format", "json", "--", *(python if command == "true" else ["false"])
+    )
+    assert judge("report-1.json", json.loads(told.out)) == []
 
 
 def everything_in(value, path=()):
