@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CLEAN, FINDINGS, USAGE, NOT_ANALYSED = range(4)
 INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
+#: The formats of a report, each of them a module of `logshift.report`; to add one, add both.
+FORMATS = ("text", "full", "json", "json-lines", "sarif", "github", "gitlab", "junit", "markdown")
 #: Runs on fewer files than this show no progress.
 _LONG = 400
 
@@ -38,7 +40,7 @@ class Option(NamedTuple):
 
 
 OPTIONS = (
-    Option("--output-format", "How findings are told.", choices=("text", "json"), default="text"),
+    Option("--output-format", "How findings are told.", choices=FORMATS, default="text"),
     Option("--statistics", "Print the figures alone, for every file."),
     Option("--force-exclude", "Leave out excluded files even where they are named, as pre-commit does."),
     Option("--exit-zero", "Exit with 0 even if there are findings."),
@@ -118,14 +120,18 @@ def run(arguments: CheckArguments) -> int:
 
 
 def _render(analysis: Analysis, arguments: CheckArguments) -> str:
-    if arguments.output_format == "json":
-        from logshift.report import document
+    from importlib import import_module
 
-        return document.render(analysis)
-    from logshift.report import text
+    names = {"json": "document", "json-lines": "json_lines"}
+    name = arguments.output_format
+    module = import_module(f"logshift.report.{names.get(name, name)}")
+    if name not in ("text", "full"):
+        rendered: str = module.render(analysis)
+        return rendered
     from logshift.report.style import Style
 
-    return text.render(analysis, Style.for_stream(sys.stdout), statistics=arguments.statistics)
+    told: str = module.render(analysis, Style.for_stream(sys.stdout), statistics=arguments.statistics)
+    return told
 
 
 def status(analysis: Analysis, *, exit_zero: bool = False) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logshift.engine import Analysis, shown
+from logshift.engine import Analysis, FileResult, shown
 from logshift.model import Applicability, Finding, Unanalysed
 from logshift.report.style import Style
 from logshift.report.summary import (
@@ -21,7 +21,7 @@ from logshift.report.summary import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _TABLE_ROWS = 40
 #: What a column of loggers is headed with; the full names of the kinds would fill a screen.
@@ -35,11 +35,22 @@ _HEADS = {
 }
 
 
-def render(analysis: Analysis, style: Style, *, statistics: bool) -> str:
-    """Return what `check` prints; with `statistics` the figures alone."""
+def concise(file: FileResult, style: Style) -> Iterable[str]:
+    """Return a line for each finding of a file."""
+    return [finding_line(finding, style) for finding in file.findings]
+
+
+def render(
+    analysis: Analysis,
+    style: Style,
+    *,
+    statistics: bool,
+    findings: Callable[[FileResult, Style], Iterable[str]] = concise,
+) -> str:
+    """Return what `check` prints; with `statistics` the figures alone, else `findings` tells of each file."""
     lines: list[str] = []
     if not statistics:
-        lines += [finding_line(finding, style) for finding in analysis.findings]
+        lines += [line for file in analysis.files for line in findings(file, style)]
     lines += [unanalysed_line(one, style) for one in analysis.unanalysed]
     total = count(analysis)
     if total.legacy:

@@ -13,7 +13,7 @@ import pytest
 
 from logshift import __version__
 from logshift.cli import app
-from logshift.cli.check import OPTIONS
+from logshift.cli.check import FORMATS, OPTIONS
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals, pipes and names")
 
@@ -248,7 +248,7 @@ def test_help_of_a_command_lists_every_option(logshift, name):
 def test_help_of_check_says_what_the_table_of_options_says(logshift):
     told = re.sub(r"\s+", " ", logshift("check", "--help").out)
     assert [option.flag for option in OPTIONS if option.flag not in told or option.help not in told] == []
-    assert "[text|json]" in told
+    assert f"[{'|'.join(FORMATS)}]" in told
 
 
 def test_version(logshift):
