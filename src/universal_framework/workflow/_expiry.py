@@ -30,7 +30,8 @@ class Expiry:
         self._task = task
         self._cancelling = task.cancelling()
         self.expired = False
-        self._handle = task.get_loop().call_later(seconds, self._over)
+        loop = task.get_loop()
+        self._handle = loop.call_at(loop.time() + seconds, self._over)
 
     def _over(self) -> None:
         self.expired = True

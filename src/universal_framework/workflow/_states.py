@@ -25,6 +25,8 @@ _DEGRADED: Final = "degraded"
 _LAST_ERROR: Final = "last_error"
 _FAILED: Final = "agent_execution_failed"
 
+_BOOKS: Final = ("context_data", "error_recovery_state", "recovery_attempts")
+
 #: What recovery writes into ``context_data``.
 _OWN: Final = frozenset({_PERFORMANCE, _DEGRADED, _LAST_ERROR, _FAILED})
 
@@ -249,11 +251,15 @@ def books(
         entry: What goes to ``context_data["performance"][agent]``.
         error: What goes to ``error_recovery_state[agent]``; None after a success, which clears what was there.
     """
-    context = _context(before, after)
+    had: Mapping[str, Any] = after if after.__class__ is dict else {key: read(after, key) for key in _BOOKS}
+    old, new = read(before, "context_data"), had.get("context_data")
+    context: dict[str, Any] = dict(new) if _is_mapping(new) else {}
+    if old is not new and _is_mapping(old):
+        context = {**{key: old[key] for key in _OWN if key in old}, **context}
     known = context.get(_PERFORMANCE)
     context[_PERFORMANCE] = {**known, agent: entry} if _is_mapping(known) else {agent: entry}
     _mark(context)
-    had_errors, had_attempts = read(after, "error_recovery_state"), read(after, "recovery_attempts")
+    had_errors, had_attempts = had.get("error_recovery_state"), had.get("recovery_attempts")
     written: dict[str, Any] = {"context_data": context}
     if error is None:
         if had_errors is not None:
@@ -273,17 +279,6 @@ def books(
     if entry.get("status") != "fallback":
         context[_FAILED] = True
     return written
-
-
-def _context(before: object, after: object) -> dict[str, Any]:
-    """Return a copy of the context that an agent left, with what recovery had written there."""
-    old, new = read(before, "context_data"), read(after, "context_data")
-    context = dict(new) if _is_mapping(new) else {}
-    if old is not new and _is_mapping(old):
-        for key in _OWN:
-            if key in old and key not in context:
-                context[key] = old[key]
-    return context
 
 
 def _without(table: object, key: str) -> dict[str, Any]:

@@ -367,7 +367,8 @@ class ProductionErrorRecovery:
             TypeError: The agent cannot be guarded, or the state is of no known kind.
             Exception: What the agent raises, while recovery is disabled or in shadow.
         """
-        _states.kind_of(state)
+        if state.__class__ is not dict:
+            _states.kind_of(state)
         given, entry, error = await self._recovered(agent_name, agent_func, state, timeout, arguments)
         if entry is None or _states.is_command(given):
             return given  # type: ignore[no-any-return]
@@ -702,7 +703,7 @@ _second: tuple[int, str] = (-1, "")
 
 
 def _now() -> str:
-    """Return the present time as `datetime.isoformat` writes it, of which only the fraction changes from call to call."""
+    """Return the present time as `datetime.isoformat` writes it; only the fraction changes from call to call."""
     global _second  # noqa: PLW0603 - one value, replaced whole: another thread sees the old one or the new
     second, rest = divmod(time.time_ns(), 1_000_000_000)
     known, text = _second
