@@ -279,7 +279,7 @@ def test_C5_C18_every_setting_of_recovery_and_monitoring_can_be_written_and_reac
 
 def test_C5_C18_what_is_wrong_with_them_is_told_where_it_stands(told):
     assert told('[error_recovery]\nfallback_on = ["timeout", "tiemout"]\n') == [
-        ("2:27", "error_recovery.fallback_on.1", "config.value")
+        ("2:27", "error_recovery.fallback_on[1]", "config.value")
     ]
     assert told('[error_recovery]\nfallback_on = "timeout"\n') == [
         ("2:15", "error_recovery.fallback_on", "config.type")

@@ -16,7 +16,6 @@ from universal_framework.config.models import ProductionConfig
 from universal_framework.observability.testing import capture_events
 from universal_framework.workflow import nodes
 from universal_framework.workflow._recovery_config import breaker_settings, settings_of
-from universal_framework.workflow._recovery_config import breaker_settings, settings_of
 from universal_framework.workflow.production_error_recovery import (
     AgentTimeout,
     BreakerState,
