@@ -565,6 +565,7 @@ assert router.flush(30)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(collector.bodies) == ["child", "parent", "parent again"]
+    assert len(getattr(collector, "connections", "12")) == 2
 
 
 @pytest.mark.parametrize("protocol", ["http/json", "grpc"])
