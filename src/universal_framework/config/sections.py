@@ -190,7 +190,7 @@ def values(section: BaseModel) -> Iterator[tuple[Path, object]]:
             for key, inner in value.items():
                 yield from (
                     ((name, key, own), getattr(inner, own))
-                    for own in inner.model_fields
+                    for own in type(inner).model_fields
                     if own in inner.model_fields_set
                 )
         else:

@@ -164,6 +164,8 @@ class Otlp:
         except ExportError as error:
             self._silent_until = time.monotonic() + error.retry_after
             raise
+        finally:
+            self._transport.close()  # the next delivery is far away
         self._since = now
 
     def alert(self, alert: Alert, seconds: float, /) -> None:
@@ -172,10 +174,6 @@ class Otlp:
     def after_fork(self) -> None:
         """Forget the parent's connection."""
         self._transport.after_fork()
-
-    def close(self) -> None:
-        """Let the connection go."""
-        self._transport.close()
 
     def _encoded(self, points: Sequence[Point], now: int) -> bytes:
         message = self.message(points, now)

@@ -16,7 +16,7 @@ import weakref
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 Tags = tuple[tuple[str, str], ...]
 
@@ -66,33 +66,60 @@ class Point:
         return BOUNDS[-1]
 
 
+class Add(Protocol):
+    """Counts `number` more; a gauge rises or falls by it."""
+
+    def __call__(self, number: float = 1, /) -> None: ...
+
+
+def _adder(total: list[float], lock: threading.Lock, drop: Callable[[], None]) -> Add:
+    """Return what adds to the one member of `total`, under `lock`.
+
+    A function with its own variables, and no ``with``: to look up attributes and a context manager's methods costs more
+    than to lock and to add.
+    """
+    acquire, release = lock.acquire, lock.release
+
+    def add(number: float = 1, /) -> None:
+        if number - number:  # infinite, or no number
+            drop()
+            return
+        acquire()
+        try:
+            total[0] += number
+        finally:
+            release()
+
+    return add
+
+
 class Series:
     """One metric with one set of tags: `inc` counts one, `add` a number, `observe` takes a duration."""
 
-    __slots__ = ("_aggregate", "_lock", "_ticks", "buckets", "count", "inc", "kind", "name", "sent", "tags", "value")
+    __slots__ = (
+        "_aggregate", "_lock", "_sum", "_ticks", "add", "buckets", "count", "inc", "kind", "name", "sent", "tags",
+    )  # fmt: skip
 
     def __init__(self, aggregate: Aggregate, name: str, tags: Tags, kind: str) -> None:
         self._aggregate = aggregate
-        self._lock = aggregate.lock
         self.name, self.tags, self.kind = name, tags, kind
-        self.value = 0.0
+        self._sum = [0.0]
+        self._lock = aggregate.lock
+        self.add: Add = _adder(self._sum, aggregate.lock, aggregate.drop)
         self.count = 0
         self._tick_from_zero()
         self.buckets = [0] * (len(BOUNDS) + 1) if kind == "histogram" else []
         self.sent: tuple[float, int, tuple[int, ...]] = (0.0, 0, tuple(self.buckets))
 
+    @property
+    def value(self) -> float:
+        """What was added up."""
+        return self._sum[0]
+
     def _tick_from_zero(self) -> None:
         # One step of a `count` is one call into C, which no other thread can interrupt: a count without a lock.
         self._ticks = itertools.count()
         self.inc: Callable[[], int] = self._ticks.__next__
-
-    def add(self, number: float = 1) -> None:
-        """Count `number` more; a gauge rises or falls by it."""
-        if number - number != 0:  # infinite, or no number
-            self._aggregate.drop()
-            return
-        with self._lock:
-            self.value += number
 
     def observe(self, seconds: float) -> None:
         """Take in a duration."""
@@ -100,10 +127,14 @@ class Series:
             self._aggregate.drop()
             return
         at = bisect_left(BOUNDS, seconds)
-        with self._lock:
-            self.value += seconds
+        lock = self._lock
+        lock.acquire()
+        try:
+            self._sum[0] += seconds
             self.count += 1
             self.buckets[at] += 1
+        finally:
+            lock.release()
 
     def total(self) -> Point:
         """Return everything since the start."""
@@ -176,10 +207,10 @@ class Aggregate:
                 series.sent = (total.value, total.count, total.buckets)
 
     def _forked(self) -> None:
-        self.lock = threading.Lock()
+        # In place, as `threading` does with its own: who holds a bound `Series.add` has this very lock.
+        self.lock._at_fork_reinit()  # type: ignore[attr-defined]
         for series in self._series.values():
-            series._lock = self.lock
-            series.value, series.count = 0.0, 0
+            series._sum[0], series.count = 0.0, 0
             series._tick_from_zero()
             series.buckets = [0] * len(series.buckets)
             series.sent = (0.0, 0, tuple(series.buckets))

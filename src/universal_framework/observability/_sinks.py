@@ -35,6 +35,10 @@ BATCH_SECONDS: Final = 0.002
 #: Lines that the writer takes off the queue at a time.
 _BATCH: Final = 16384
 
+#: Where lines are collected for longer than that: how many are enough to go on, and how often that is looked at.
+_ENOUGH: Final = 512
+_GLANCE: Final = 0.02
+
 #: Empty rounds before the writer goes to sleep: waking it costs a caller more than all the rest of a call.
 _LINGER: Final = 5
 
@@ -533,9 +537,11 @@ class QueuedSink(_Sink):
             pause = _BACKOFF[0]
             if state is not _State.DONE:  # a slow reader was waited for already
                 idle = 0
+                if state is _State.MORE and self._batch_seconds > BATCH_SECONDS and not self._held:
+                    self._collect()
             elif idle < _LINGER:
                 idle += 1
-                self._sleep(self._batch_seconds)
+                self._collect()
             else:
                 idle = 0
                 self._sleep_until_woken()
@@ -543,11 +549,22 @@ class QueuedSink(_Sink):
         if not self._leave and (self._queue or self._held):  # called back at the last moment
             self._wake()
 
-    def _sleep(self, seconds: float) -> None:
+    def _collect(self) -> None:
+        """Let lines come together, for a while, until there are enough of them or somebody waits for them."""
+        left = self._batch_seconds
+        while left > 0 and not (self._flushes or self._awaited or self._leave):
+            seconds = min(left, _GLANCE)
+            left -= seconds
+            if self._sleep(seconds) or len(self._queue) >= _ENOUGH:
+                return
+
+    def _sleep(self, seconds: float) -> bool:
+        """Sleep; return whether somebody woke the thread."""
         try:
             self._signal.get(timeout=seconds)
         except queue.Empty:
-            return
+            return False
+        return True
 
     def _sleep_until_woken(self) -> None:
         self._asleep = True

@@ -362,7 +362,7 @@ def _layout(config: LoggingConfig) -> Layout:
     form = config.format
     terminal = _is_terminal(config.destination)
     if form == "auto":
-        form = "console" if terminal else getattr(config.destination, "format", "json")
+        form = "console" if terminal else getattr(config.destination, "layout", "json")
     if form == "json":
         from universal_framework.observability._render import JsonLines
 

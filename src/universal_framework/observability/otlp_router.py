@@ -82,7 +82,7 @@ class OTLPOutput:
     """
 
     #: How lines are to be laid out where nobody says otherwise, and how long they are collected.
-    format: Final = "otel"
+    layout: Final = "otel"
     batch_seconds: Final = BATCH_SECONDS
 
     def __init__(
@@ -102,7 +102,10 @@ class OTLPOutput:
         self._transport: Transport = connect(collector, LOGS)
         self._encode: Callable[[list[Record]], bytes] = _binary if self._transport.binary else _text
         self._silent_until = float("-inf")
-        self._forget_batch()
+        self._first: float | None = None  # when the batch was offered first
+        self._refusals = 0
+        self._rest = 0  # how many lines it has
+        self._problem: ExportError | None = None
         self._sending = threading.Lock()
         self._aborted = False
 
@@ -142,10 +145,7 @@ class OTLPOutput:
         return Result(0, Hindrance.REFUSED, error, lost=count)
 
     def _forget_batch(self) -> None:
-        self._first: float | None = None  # when the batch was offered first
-        self._refusals = 0
-        self._rest = 0  # how many lines it has
-        self._problem: ExportError | None = None
+        self._first, self._refusals, self._rest, self._problem = None, 0, 0, None
 
     def abort(self) -> None:
         """Let the request fail that another thread waits for, and take no more until closed."""

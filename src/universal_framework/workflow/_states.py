@@ -11,7 +11,7 @@ import copy
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -25,8 +25,15 @@ Reducers = Mapping[str, Reducer]
 _LAST_ERROR: Final = "last_error"
 _FAILED: Final = "agent_execution_failed"
 
+_BOOKS: Final = ("context_data", "error_recovery_state", "recovery_attempts")
+
 #: What recovery writes into ``context_data``.
 _OWN: Final = frozenset({PERFORMANCE, DEGRADED, _LAST_ERROR, _FAILED})
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    # Nearly all are dicts, and asking an abstract class costs ten times as much.
+    return value.__class__ is dict or isinstance(value, Mapping)
 
 
 def kind_of(state: object) -> type:
@@ -35,7 +42,7 @@ def kind_of(state: object) -> type:
     Raises:
         TypeError: It is none of them.
     """
-    if isinstance(state, Mapping):
+    if _is_mapping(state):
         return Mapping
     if isinstance(state, BaseModel):
         return BaseModel
@@ -46,13 +53,13 @@ def kind_of(state: object) -> type:
 
 def read(state: object, key: str) -> Any:
     """Return the value at `key`; None where there is none."""
-    return state.get(key) if isinstance(state, Mapping) else getattr(state, key, None)
+    return state.get(key) if _is_mapping(state) else getattr(state, key, None)
 
 
 def table(state: object, key: str) -> dict[str, Any]:
     """Return a copy of the table at `key`; an empty one where there is none, or something else."""
     value = read(state, key)
-    return dict(value) if isinstance(value, Mapping) else {}
+    return dict(value) if _is_mapping(value) else {}
 
 
 def keys(state: object) -> tuple[str, ...]:
@@ -75,12 +82,12 @@ def accepts(state: object, key: str) -> bool:
 
 def with_updates(state: S, updates: Mapping[str, Any]) -> S:
     """Return `state` with `updates`; those that it has no place for are left out."""
+    if _is_mapping(state):
+        merged = {**state, **updates}
+        return merged if type(state) is dict else type(state)(merged)  # type: ignore[return-value, call-arg]
     fitting = {key: value for key, value in updates.items() if accepts(state, key)}
     if isinstance(state, BaseModel):
         return state.model_copy(update=fitting)
-    if isinstance(state, Mapping):
-        merged = {**state, **fitting}
-        return merged if type(state) is dict else type(state)(merged)  # type: ignore[return-value, call-arg]
     return dataclasses.replace(state, **fitting)  # type: ignore[type-var]
 
 
@@ -107,7 +114,7 @@ def fitted(state: object, updates: Mapping[str, Any]) -> dict[str, Any]:
 def is_command(result: object) -> bool:
     """Return whether `result` is LangGraph's `Command`, or a list of such."""
     types = sys.modules.get("langgraph.types")
-    if types is None:
+    if types is None or result.__class__ is dict:
         return False
     if isinstance(result, list | tuple):
         return bool(result) and all(isinstance(one, types.Command) for one in result)
@@ -122,7 +129,7 @@ def fold(state: S, result: object) -> S:
     """
     if result is None or result is state:
         return state
-    if isinstance(result, type(state)) and not isinstance(result, Mapping):
+    if not _is_mapping(result) and isinstance(result, type(state)):
         return result
     return with_updates(state, values(result))
 
@@ -133,7 +140,7 @@ def values(result: object) -> Mapping[str, Any]:
     Raises:
         TypeError: It has none.
     """
-    if isinstance(result, Mapping):
+    if _is_mapping(result):
         return result
     if isinstance(result, BaseModel) or (dataclasses.is_dataclass(result) and not isinstance(result, type)):
         return {key: getattr(result, key) for key in keys(result)}
@@ -215,26 +222,41 @@ def books(
         entry: What goes to ``context_data["performance"][agent]``.
         error: What goes to ``error_recovery_state[agent]``; None after a success, which clears what was there.
     """
-    kept = {key: value for key, value in table(before, "context_data").items() if key in _OWN}
-    context = {**kept, **table(after, "context_data")}
-    errors, attempts = table(after, "error_recovery_state"), table(after, "recovery_attempts")
-    context[PERFORMANCE] = {**table(context, PERFORMANCE), agent: dict(entry)}
+    had: Mapping[str, Any] = after if after.__class__ is dict else {key: read(after, key) for key in _BOOKS}
+    old, new = read(before, "context_data"), had.get("context_data")
+    context: dict[str, Any] = dict(new) if _is_mapping(new) else {}
+    if old is not new and _is_mapping(old):
+        context = {**{key: old[key] for key in _OWN if key in old}, **context}
+    known = context.get(PERFORMANCE)
+    context[PERFORMANCE] = {**known, agent: entry} if _is_mapping(known) else {agent: entry}
     mark_degraded(context)
+    had_errors, had_attempts = had.get("error_recovery_state"), had.get("recovery_attempts")
+    written: dict[str, Any] = {"context_data": context}
     if error is None:
-        errors.pop(agent, None)
-        attempts.pop(agent, None)
-        if table(context, _LAST_ERROR).get("agent_name") == agent:
-            context.pop(_LAST_ERROR, None)
+        if had_errors is not None:
+            written["error_recovery_state"] = _without(had_errors, agent)
+        if had_attempts is not None:
+            written["recovery_attempts"] = _without(had_attempts, agent)
+        last = context.get(_LAST_ERROR)
+        if _is_mapping(last) and last.get("agent_name") == agent:
+            del context[_LAST_ERROR]
             context.pop(_FAILED, None)
-    else:
-        failed = attempts.get(agent, 0)
-        errors[agent] = dict(error)
-        attempts[agent] = (failed if isinstance(failed, int) else 0) + 1
-        context[_LAST_ERROR] = dict(error)
-        if entry.get("status") != "fallback":
-            context[_FAILED] = True
-    written = {"context_data": context, "error_recovery_state": errors, "recovery_attempts": attempts}
-    return {key: value for key, value in written.items() if value or read(after, key) is not None}
+        return written
+    errors, attempts = _without(had_errors, agent), _without(had_attempts, agent)
+    failed = had_attempts.get(agent, 0) if _is_mapping(had_attempts) else 0
+    written["error_recovery_state"] = {**errors, agent: dict(error)}
+    written["recovery_attempts"] = {**attempts, agent: (failed if isinstance(failed, int) else 0) + 1}
+    context[_LAST_ERROR] = dict(error)
+    if entry.get("status") != "fallback":
+        context[_FAILED] = True
+    return written
+
+
+def _without(table: object, key: str) -> dict[str, Any]:
+    """Return a copy of `table` without `key`; an empty one where it is something else."""
+    copied = dict(table) if _is_mapping(table) else {}
+    copied.pop(key, None)
+    return copied
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

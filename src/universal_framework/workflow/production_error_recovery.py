@@ -48,6 +48,7 @@ from universal_framework.workflow._errors import (
     is_failure,
     problem_of,
 )
+from universal_framework.workflow._expiry import Expiry
 from universal_framework.workflow._listeners import (
     Execution,
     Fallback,
@@ -116,14 +117,21 @@ class Mode(StrEnum):
     """Circuits watch; nothing is refused, timed out or answered in the agent's place."""
 
 
+#: A member of an enumeration is looked up each time by a function of Python's; these are asked for in every call.
+_DISABLED, _SHADOW, _SUCCESS, _AWAITED = Mode.DISABLED, Mode.SHADOW, Outcome.SUCCESS, _agents.Way.AWAITED
+
+
 class _Guarded:
     """An agent as recovery knows it."""
 
-    __slots__ = ("breaker", "fallback", "is_failure", "name", "policy", "running")
+    __slots__ = ("breaker", "fallback", "is_failure", "is_off", "limit", "name", "policy", "running", "seconds")
 
     def __init__(self, name: str, policy: AgentRecoveryConfig, breaker: CircuitBreakerState) -> None:
         self.name = name
         self.policy = policy
+        self.seconds = policy.agent_timeout
+        self.limit = policy.max_concurrency or None
+        self.is_off = not policy.enabled
         self.breaker = breaker
         self.fallback: Agent | None = None
         self.is_failure: Callable[[Exception], bool] = is_failure
@@ -328,9 +336,12 @@ class ProductionErrorRecovery:
         agent = _agents.agent_of(agent_func)
         if timeout is not None:
             _positive(timeout, "timeout")
-        if self._mode is Mode.DISABLED:
+        if self._mode is _DISABLED:
             return await _agents.invoke(agent, self._threads, args, kwargs)
-        result, _ = await self._run(self._guarded(agent_name), agent, timeout, args, kwargs)
+        guarded = self._guarded(agent_name)
+        if guarded.is_off:
+            return await _agents.invoke(agent, self._threads, args, kwargs)
+        result, _ = await self._run(guarded, agent, timeout, args, kwargs)
         return result
 
     async def execute_with_recovery(
@@ -356,7 +367,8 @@ class ProductionErrorRecovery:
             TypeError: The agent cannot be guarded, or the state is of no known kind.
             Exception: What the agent raises, while recovery is disabled or in shadow.
         """
-        _states.kind_of(state)
+        if state.__class__ is not dict:
+            _states.kind_of(state)
         given, entry, error = await self._recovered(agent_name, agent_func, state, timeout, arguments)
         if entry is None or _states.is_command(given):
             return given  # type: ignore[no-any-return]
@@ -429,11 +441,13 @@ class ProductionErrorRecovery:
         agent = _agents.agent_of(agent_func)
         if timeout is not None:
             _positive(timeout, "timeout")
-        if self._mode is Mode.DISABLED:
+        if self._mode is _DISABLED:
             return await _agents.invoke(agent, self._threads, (state,), arguments), None, None
         guarded = self._guarded(agent_name)
+        if guarded.is_off:
+            return await _agents.invoke(agent, self._threads, (state,), arguments), None, None
         begun = self._clock()
-        accept = None if self._mode is Mode.SHADOW else _acceptable
+        accept = None if self._mode is _SHADOW else _acceptable
         try:
             given, seconds = await self._run(guarded, agent, timeout, (state,), arguments, accept)
         except Exception as error:
@@ -462,8 +476,8 @@ class ProductionErrorRecovery:
         accept: Callable[[object], None] | None = None,
     ) -> tuple[Any, float]:
         """Return the agent's result and its seconds; every way out is counted here, once."""
-        breaker, limit = guarded.breaker, guarded.policy.max_concurrency
-        shadow = self._mode is Mode.SHADOW
+        breaker, limit = guarded.breaker, guarded.limit
+        shadow = self._mode is _SHADOW
         seconds = None if shadow else self._seconds(guarded, timeout)
         if limit is not None and guarded.running >= limit and not shadow:
             raise self._refused(guarded, CircuitOpen(guarded.name, None, Reason.BULKHEAD))
@@ -473,13 +487,16 @@ class ProductionErrorRecovery:
         clock = self._clock
         begun = clock()
         guarded.running += 1
-        expiry = asyncio.timeout(seconds)
+        expiry = None if seconds is None else Expiry(seconds)
+        ours = False
         try:
-            async with expiry:
-                if agent.way is _agents.Way.AWAITED:
+            try:
+                if agent.way is _AWAITED:
                     result = await agent.function(*args, **kwargs)
                 else:
                     result = await _agents.invoke(agent, self._threads, args, kwargs)
+            finally:
+                ours = expiry is not None and expiry.end()
             if accept is not None:
                 accept(result)
         except Saturated as error:
@@ -487,13 +504,13 @@ class ProductionErrorRecovery:
             raise self._refused(guarded, CircuitOpen(guarded.name, None, Reason.SATURATED)) from error
         except Exception as error:
             took = clock() - begun
-            if seconds is not None and expiry.expired():
-                breaker.record(era, True, took)
-                self._ended(guarded, Outcome.TIMEOUT, took, ErrorType.TIMEOUT, ErrorClass.TRANSIENT)
-                raise AgentTimeout(guarded.name, seconds) from error
+            if expiry is not None and seconds is not None and expiry.expired:
+                raise self._timed_out(guarded, era, took, seconds) from error
             self._failed(guarded, era, error, took)
             raise
-        except BaseException:
+        except BaseException as error:
+            if ours and seconds is not None and isinstance(error, asyncio.CancelledError):
+                raise self._timed_out(guarded, era, clock() - begun, seconds) from error
             breaker.release(era)
             self._ended(guarded, Outcome.CANCELLED, clock() - begun)
             raise
@@ -501,12 +518,19 @@ class ProductionErrorRecovery:
             guarded.running -= 1
         took = clock() - begun
         breaker.record(era, False, took)
-        self._ended(guarded, Outcome.SUCCESS, took)
+        self._counts["successful_executions"] += 1
+        if self._listeners:
+            self._tell("on_execution", Execution(guarded.name, _SUCCESS, took, None, None))
         return result, took
+
+    def _timed_out(self, guarded: _Guarded, era: int, took: float, seconds: float) -> AgentTimeout:
+        guarded.breaker.record(era, True, took)
+        self._ended(guarded, Outcome.TIMEOUT, took, ErrorType.TIMEOUT, ErrorClass.TRANSIENT)
+        return AgentTimeout(guarded.name, seconds)
 
     def _seconds(self, guarded: _Guarded, timeout: float | None) -> float:
         """Return what the agent may take: its time, or what is left until the deadline, less some for the fallback."""
-        seconds = guarded.policy.agent_timeout if timeout is None else timeout
+        seconds = guarded.seconds if timeout is None else timeout
         until = _deadline.get()
         if until is None:
             return seconds
@@ -668,7 +692,6 @@ class ProductionErrorRecovery:
 
 
 _COUNTED: Final = {
-    Outcome.SUCCESS: "successful_executions",
     Outcome.FAILURE: "failed_executions",
     Outcome.TIMEOUT: "failed_executions",
     Outcome.REJECTED: "rejected_executions",
@@ -676,8 +699,18 @@ _COUNTED: Final = {
 }
 
 
+_second: tuple[int, str] = (-1, "")
+
+
 def _now() -> str:
-    return datetime.now(UTC).isoformat()
+    """Return the present time as `datetime.isoformat` writes it; only the fraction changes from call to call."""
+    global _second  # noqa: PLW0603 - one value, replaced whole: another thread sees the old one or the new
+    second, rest = divmod(time.time_ns(), 1_000_000_000)
+    known, text = _second
+    if second != known:
+        text = datetime.fromtimestamp(second, UTC).isoformat()[:-6]
+        _second = second, text
+    return f"{text}.{rest // 1000:06d}+00:00"
 
 
 def _positive(seconds: float, name: str) -> float:
@@ -688,7 +721,7 @@ def _positive(seconds: float, name: str) -> float:
 
 def _acceptable(given: object) -> None:
     """Refuse what no state can be made of, as the agent's failure."""
-    if given is not None and not _states.is_command(given):
+    if given.__class__ is not dict and given is not None and not _states.is_command(given):
         _states.values(given)
 
 

@@ -8,11 +8,15 @@ import pytest
 from pydantic import ValidationError
 
 from universal_framework.config import production_validator as pv
+from universal_framework.config.environment import kind_of
 from universal_framework.config.issues import ConfigurationError, Origin
 from universal_framework.config.loader import choose_file
+from universal_framework.config.models import SECTIONS
 from universal_framework.config.redis_client import redis_client
+from universal_framework.observability.production_monitoring import settings_of as monitoring_of
+from universal_framework.workflow.production_error_recovery import ProductionErrorRecovery
 
-from .conftest import ENVIRON, PRODUCTION, ROOT, validate
+from .conftest import CANARY, ENVIRON, PRODUCTION, ROOT, validate
 
 
 def config_of(judge, text="", environ=None):
@@ -228,3 +232,95 @@ def test_every_value_in_effect_has_its_source(judge):
     assert settings["llm", "timeout"].source.variable == "UF__LLM__TIMEOUT"
     assert settings["redis", "url"].source.variable == "REDIS_URL"
     assert settings["llm", "model"].source.origin is Origin.DEFAULT
+
+
+def every_setting():
+    """Return each setting of recovery and monitoring with a value that it is not by default."""
+    other = {
+        "exporter": '"otlp"', "service_name": '"s"', "dogstatsd_address": '"unix:///run/dsd"', "otlp_endpoint": '"https://h:4317"',
+        "otlp_protocol": '"grpc"', "otlp_headers": '"a=b"', "otlp_compression": '"none"', "otlp_certificate": '"/c.pem"',
+        "health_check_endpoint": '"/up"', "fallback_on": '["timeout", "rejection"]',
+        "otlp_client_certificate": '"/d.pem"', "otlp_client_key": '"/e.pem"',
+    }  # fmt: skip
+    for section in ("monitoring", "error_recovery"):
+        for key, field in SECTIONS[section].model_fields.items():
+            if key == "agents":
+                continue
+            kind = kind_of(field).name
+            default = field.default
+            if kind == "bool":
+                value = str(not default).lower()
+            elif kind in ("int", "float"):
+                value = {
+                    "max_series": "11",
+                    "sliding_window": "30",
+                    "wait_multiplier": "3",
+                    "degradation_factor": "3",
+                }.get(key, "0.25" if kind == "float" else "9")
+            else:
+                value = other[key]
+            yield section, key, value
+
+
+def test_C5_C18_every_setting_of_recovery_and_monitoring_can_be_written_and_reaches_them(judge):
+    settings = list(every_setting())
+    for section in ("monitoring", "error_recovery"):
+        own = [(key, value) for name, key, value in settings if name == section]
+        text = f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in own)
+        config = config_of(judge, text)
+        made = getattr(config, section)
+        unchanged = [key for key, _ in own if getattr(made, key) == type(made).model_fields[key].default]
+        assert unchanged == []
+        room = ProductionErrorRecovery(config).config if section == "error_recovery" else monitoring_of(config)
+        assert room is made
+        variables = {f"UF__{section}__{key}".upper(): value.strip('"[]').replace('"', "") for key, value in own}
+        assert getattr(config_of(judge, "", variables), section) == made
+
+
+def test_C5_C18_what_is_wrong_with_them_is_told_where_it_stands(told):
+    assert told('[error_recovery]\nfallback_on = ["timeout", "tiemout"]\n') == [
+        ("2:27", "error_recovery.fallback_on[1]", "config.value")
+    ]
+    assert told('[error_recovery]\nfallback_on = "timeout"\n') == [
+        ("2:15", "error_recovery.fallback_on", "config.type")
+    ]
+    assert told("[error_recovery]\nsliding_window = 5\n") == [
+        ("2:18", "error_recovery.minimum_calls", "error_recovery.window")
+    ]
+    assert told("[error_recovery.agents.a]\nminimum_calls = 50\n") == [
+        ("2:17", "error_recovery.agents.a.minimum_calls", "error_recovery.window")
+    ]
+    assert told("[error_recovery]\nminimum_calls = 50\n[error_recovery.agents.a]\nsliding_window = 60\n")[0][2] == (
+        "error_recovery.window"
+    )
+    assert told('[monitoring]\nexporter = "datadog"\n') == [("2:12", "monitoring.exporter", "config.value")]
+    assert told('[monitoring]\notlp_endpoint = "http://u:p@h"\n') == [
+        ("2:17", "monitoring.otlp_endpoint", "config.address")
+    ]
+    assert told('[monitoring]\ndogstatsd_address = "h:8125"\n') == [
+        ("2:21", "monitoring.dogstatsd_address", "config.address")
+    ]
+    assert told('[monitoring]\notlp_client_key = "/k"\n') == [
+        ("2:19", "monitoring.otlp_client_key", "monitoring.client_certificate")
+    ]
+
+
+def test_C27_headers_of_a_collector_are_secret(judge):
+    headers = f"authorization=Bearer%20{CANARY}"
+    examination = judge(
+        f'[monitoring]\notlp_logs = true\notlp_headers = "{headers}"\notlp_endpoint = "http://h:4318"\n'
+    )
+    assert examination.config.monitoring.otlp_header_pairs == (("authorization", f"Bearer {CANARY}"),)
+    assert set(examination.report.codes()) == {"config.literal_secret", "monitoring.plaintext"}
+    wrong = judge("", {"UF__MONITORING__OTLP_HEADERS": f"{CANARY}"})
+    assert wrong.report.codes() == ("config.headers",)
+    assert (
+        CANARY not in f"{examination.report.issues} {list(examination.settings())} {examination.config} {wrong.report}"
+    )
+
+
+def test_settings_of_an_agent_that_were_not_given_are_not_shown(judge):
+    examination = judge("[error_recovery.agents.a]\nagent_timeout = 9\n")
+    assert [one.path for one in examination.settings() if "agents" in one.path] == [
+        ("error_recovery", "agents", "a", "agent_timeout")
+    ]

@@ -91,6 +91,20 @@ def test_every_path_of_a_document_is_found_where_its_text_begins(lines):
 TOMBI = shutil.which("tombi", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 WRONG = ["max_conections = 5", "nonesuch = true", "  x_y = 1", '"quoted" = 2']
 VALUES = {"true": '"x"', "false": "3", "number": '"abc"', "text": "7", "large": "-5"}
+#: Settings of recovery and monitoring that the plan's file leaves at their defaults.
+MORE = """fallback_timeout = 5
+max_concurrency = 8
+failure_rate_threshold = 0.5
+minimum_calls = 10
+half_open_max_wait = 60
+wait_jitter = 0.1
+
+[error_recovery.agents.email_generator]
+enabled = true
+agent_timeout = 60
+permitted_in_half_open = 2
+slow_call_rate_threshold = 0.9
+"""
 
 
 def broken(source, chance):
@@ -114,7 +128,7 @@ def broken(source, chance):
 def test_errors_stand_where_tombi_finds_them(tmp_path):
     chance = random.Random(4)
     shutil.copy(PRODUCTION.parent / "production.schema.json", tmp_path)
-    source = PRODUCTION.read_text().replace("${REDIS_URL}", "redis://h")
+    source = PRODUCTION.read_text().replace("${REDIS_URL}", "redis://h") + MORE
     different = []
     for number in range(200 if FULL else 12):
         path = tmp_path / f"{number}.toml"

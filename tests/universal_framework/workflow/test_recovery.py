@@ -7,14 +7,16 @@ import functools
 import json
 import pickle
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from universal_framework.config.models import ProductionConfig
 from universal_framework.contracts.simulation import simulating
 from universal_framework.observability.testing import capture_events
 from universal_framework.workflow import nodes
-from universal_framework.workflow._recovery_config import settings_of
+from universal_framework.workflow._recovery_config import breaker_settings, settings_of
 from universal_framework.workflow.production_error_recovery import (
     AgentTimeout,
     BreakerState,
@@ -787,3 +789,156 @@ def test_every_execution_is_counted_once_whatever_happens(recovery):
     run(scene())
     assert recovery.get_metrics()["total_executions"] == 100
     assert balanced(recovery.get_metrics())
+
+
+# -- the configuration of the service -----------------------------------------------------------------------------
+
+
+def production(**sections):
+    return ProductionConfig.model_validate({"redis": {"url": "redis://h/0"}, **sections})
+
+
+def test_R48_recovery_takes_its_settings_from_the_configuration_of_the_service():
+    agents = {
+        "a": {"agent_timeout": 9.0, "fallback_on": ["timeout"], "max_concurrency": 2},
+        "b": {"max_concurrency": 0},
+    }
+    config = production(
+        error_recovery={"agent_timeout": 2.5, "max_concurrency": 7, "sync_threads": 3, "agents": agents}
+    )
+    for given in (config, config.error_recovery):
+        recovery = ProductionErrorRecovery(given)
+        for name in ("a", "b", "c"):
+            recovery.register(name)
+        seconds = {name: (one.seconds, one.limit) for name, one in recovery._agents.items()}
+        assert (seconds["a"], seconds["b"], seconds["c"]) == ((9.0, 2), (2.5, None), (2.5, 7))
+        assert recovery._agents["a"].policy.fallback_on == (Trigger.TIMEOUT,)
+        assert recovery._threads.limit == 3
+
+
+def test_R48_a_limit_of_zero_is_none():
+    table = {
+        "half_open_max_wait": 0.0,
+        "half_open_failure_rate": 0.0,
+        "sliding_window_seconds": 0.0,
+        "max_concurrency": 0,
+    }
+    settings = breaker_settings(settings_of(table, {}))
+    assert (settings.half_open_max, settings.probe_failure_rate, settings.window_seconds) == (None, None, None)
+    assert breaker_settings(settings_of({"sliding_window_seconds": 5, "minimum_calls": 50}, {})).window_seconds == 5
+
+
+def test_R48_the_switch_in_the_environment_goes_before_a_table_and_is_in_a_configuration_already(monkeypatch):
+    monkeypatch.setenv("UF__ERROR_RECOVERY__ENABLED", "off")
+    assert ProductionErrorRecovery({"enabled": True}).mode.value == "disabled"
+    assert ProductionErrorRecovery(production()).mode.value == "enabled"
+    monkeypatch.setenv("UF__ERROR_RECOVERY__ENABLED", "canary-4711")
+    with pytest.raises(ValueError, match="UF__ERROR_RECOVERY__ENABLED must be true or false") as error:
+        ProductionErrorRecovery({})
+    assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize("way", ["execute", "call", "node"])
+def test_R37_one_agent_can_be_left_alone(way):
+    recovery = ProductionErrorRecovery({"agents": {"a": {"enabled": False}}})
+    recovery.register("a")
+
+    async def failing(state):
+        raise ConnectionError
+
+    async def scene():
+        if way == "execute":
+            await recovery.execute_with_recovery("a", failing, STATE)
+        elif way == "call":
+            await recovery.call("a", failing, STATE)
+        else:
+            await recovery.node("a", failing)(STATE)
+
+    for _ in range(10):
+        with pytest.raises(ConnectionError):
+            run(scene())
+    recovery.disable()
+    recovery.enable()
+    with pytest.raises(ConnectionError):
+        run(scene())
+    assert recovery.get_metrics()["total_executions"] == 0
+    assert recovery.get_circuit_breaker("a").state is BreakerState.CLOSED
+
+
+# -- time limits --------------------------------------------------------------------------------------------------
+
+
+def test_R10_a_time_limit_is_told_from_a_cancellation_that_comes_at_the_same_time(recovery):
+    async def scene():
+        task = asyncio.create_task(recovery.call("a", asyncio.sleep, 60, timeout=0.01))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.01, task.cancel)
+        while not task.done():
+            await asyncio.sleep(0.001)
+        return task
+
+    task = run(scene())
+    assert task.cancelled() or isinstance(task.exception(), AgentTimeout)
+
+
+def test_R9_a_cancellation_from_outside_wins_over_the_time_limit(recovery):
+    async def scene():
+        task = asyncio.create_task(recovery.call("a", stubborn, timeout=0.01))
+        await began.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    began = None
+
+    async def stubborn():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            began.set()
+            await asyncio.sleep(60)
+
+    async def whole():
+        nonlocal began
+        began = asyncio.Event()
+        await scene()
+
+    run(whole())
+    assert recovery.get_metrics()["cancelled_executions"] == 1
+
+
+def test_R10_a_time_limit_that_was_over_leaves_no_cancellation_behind(recovery):
+    async def scene():
+        for _ in range(3):
+            with pytest.raises(AgentTimeout):
+                await recovery.call("a", asyncio.sleep, 60, timeout=0.001)
+        assert asyncio.current_task().cancelling() == 0
+        async with asyncio.timeout(30):
+            await asyncio.sleep(0)
+
+    run(scene())
+
+
+def test_R10_time_limits_within_time_limits_end_the_one_that_is_over(recovery):
+    async def inner():
+        return await recovery.call("b", asyncio.sleep, 60, timeout=30)
+
+    async def scene():
+        with pytest.raises(AgentTimeout) as error:
+            await recovery.call("a", inner, timeout=0.01)
+        assert "a" in str(error.value)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await recovery.call("b", asyncio.sleep, 60, timeout=30)
+
+    run(scene())
+    assert recovery.get_metrics()["cancelled_executions"] == 2
+
+
+def test_R29_times_are_utc_and_of_the_present(recovery):
+    before = datetime.now(UTC)
+    entries = [execute(recovery, good)["context_data"]["performance"]["a"]["timestamp"] for _ in range(3)]
+    for text in entries:
+        moment = datetime.fromisoformat(text)
+        assert before - timedelta(milliseconds=1) <= moment <= datetime.now(UTC)
+        assert moment.isoformat(timespec="microseconds") == text
