@@ -1,14 +1,15 @@
 """Secrets that a text names itself: ``password=…``, ``"api_key": "…"``, ``--token …``, ``<secret>…</secret>``.
 
-In: a folded text and the judge of key names. Out: the spans of the values. Whether a name is secret is for the
+In: a folded text and the judge of key names. Out: the spans of the values, added to those found before. Whether a name is secret is for the
 judge to say; whether what follows is a value, and no remark (``token: expired``), is said here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
+from universal_framework.observability.redaction import _phones
 from universal_framework.observability.redaction._lazy import Lazy
 
 #: A name and what joins it to a value; ``%3D`` is ``=`` in a query string inside a query string.
@@ -24,6 +25,7 @@ _HEADER = Lazy(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
 _COOKIES = Lazy(r"[^\r\n\"'<>]{1,8192}+")
 _ENTITY_END = Lazy(r"[^<\r\n]{1,4096}+(?=</)")
 
+_MOST_FINDINGS = _phones.MOST_FINDINGS
 #: So many values of one text are looked at closely; what follows the names beyond is hidden, remark or not.
 _MOST_LOOKS = 64
 _PLAIN_VALUE = Lazy(r"[^\s&]{1,2048}+")
@@ -60,11 +62,12 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
 
 
-def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of values whose names `is_secret`."""
+def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int, int]]) -> None:
+    """Append the spans of values whose names `is_secret` to `found`."""
     position = looks = 0
     verdicts: dict[str, object] = {}
     phrases: dict[str, bool] = {}
+    most = len(found) + _MOST_FINDINGS
     for match in _NAMED.finditer(text):
         name, joint, space = match.groups()
         verdict = verdicts.get(name)
@@ -91,7 +94,9 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
         else:
             continue
         if span is not None:
-            yield span
+            found.append(("SECRET", *span))
+            if len(found) > most:
+                return
             position = span[1]
 
 

@@ -117,6 +117,8 @@ _OWNED = Lazy(
 )
 #: So many candidates of one text are looked at closely.
 MOST_LOOKS = 64
+#: So many findings of one text, and of one type, are hidden one by one.
+MOST_FINDINGS = 128
 #: Digits of the shortest number of any shape.
 _SHORTEST = 6
 #: A telling word and seven digits (``no 1234567``).
@@ -128,10 +130,10 @@ _NEAR = 12
 
 #: Country calling codes (ITU-T E.164, annex): those of one and two digits; the rest have three.
 _SHORT_CODES = frozenset(
-    "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 "
-    "86 90 91 92 93 94 95 98".split(),
+    b"1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 "
+    b"86 90 91 92 93 94 95 98".split(),
 )
-_LONG_CODE_STARTS = frozenset("21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
+_LONG_CODE_STARTS = frozenset(b"21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
 
 
 def shapes(text: str, key: str) -> Lazy:
@@ -139,27 +141,28 @@ def shapes(text: str, key: str) -> Lazy:
     return PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
 
 
-def find(text: str, key: str, found: list[tuple[str, int, int]], pattern: Lazy) -> None:
+def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pattern: Lazy) -> None:
     """Append the telephone numbers of `text` to `found`, but for those that begin inside a span of it.
 
-    `key` is a verdict of `_names` on the value's name, `pattern` one of `STRONG` and `PHONE`. After `MOST_LOOKS`
-    candidates the rest is taken for what it looks like.
+    `key` is a verdict of `_names` on the value's name, `raw` the text's bytes in Latin-1, `pattern` one of `STRONG` and
+    `PHONE`. After `MOST_LOOKS` candidates the rest is taken for what it looks like.
     """
     looks = end = 0
     taken = sorted([(begin, end) for _, begin, end in found]) if found else ()
+    most = len(found) + MOST_FINDINGS
     last = len(text) - _SHORTEST
-    while end <= last and (match := pattern.search(text, end)) is not None:
+    search = pattern.search
+    while end <= last and (match := search(text, end)) is not None:
         start, end = match.span()
-        if looks >= MOST_LOOKS:
-            found.extend([("PHONE_NUMBER", *more.span()) for more in pattern.finditer(text, start)])
-            return
         if taken:
             before = bisect.bisect_right(taken, (start, len(text))) - 1
             if before >= 0 and start < taken[before][1]:
                 continue
         looks += 1
-        if _is_phone(match, text, key):
+        if looks > MOST_LOOKS or _is_phone(match, raw[start:end], text, key):
             found.append(("PHONE_NUMBER", start, end))
+            if len(found) > most:
+                return
 
 
 def is_identifier(word: str) -> bool:
@@ -173,24 +176,27 @@ def _says_telephone(text: str) -> bool:
     return not _TELLING_WORDS.isdisjoint(_WORD.findall(text.lower()))
 
 
-def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
+def _is_phone(match: re.Match[str], candidate: bytes, text: str, key: str) -> bool:
     kind = match.lastgroup
-    candidate = match.group()
-    digits = _checks.digits_of(_without_extension(candidate)).decode()
+    digits = candidate.translate(None, _checks.NO_DIGITS)
+    if b"#" in candidate or candidate.upper().isupper():  # letters: an extension, which is no part of the number
+        mark = _EXTENSION_MARK.search(text, match.start(), match.end())
+        if mark is not None:
+            digits = candidate[: mark.start() - match.start()].translate(None, _checks.NO_DIGITS)
     count = len(digits)
     if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
-    if not 7 <= count <= 15 or (kind not in _NO_DATE and _DATE.match(candidate)):
+    if not 7 <= count <= 15 or (kind not in _NO_DATE and _DATE.match(text, match.start(), match.end())):
         return False
     if kind == "american":
         strong = True
     elif kind in _IN_BRACKETS:
-        strong = count >= 9 or candidate.startswith("(0")
+        strong = count >= 9 or candidate[:2] == b"(0"
     elif kind == "trunk":
-        strong = 9 <= count <= 12 and (count >= 10 or " " not in candidate or candidate.count(" ") > 1)
+        strong = 9 <= count <= 12 and (count >= 10 or b" " not in candidate or candidate.count(b" ") > 1)
     else:
         if kind in _PLAIN_RUN:
-            possible = (count != 10 or digits[0] != "1") and (count < 13 or digits.startswith("00"))
+            possible = (count != 10 or digits[:1] != b"1") and (count < 13 or digits[:2] == b"00")
         else:
             possible = count <= 13 and not _is_odd_grouping(candidate)
         return possible and _beside(match, text, key) == _names.TELEPHONE
@@ -198,27 +204,22 @@ def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
     return said == _names.TELEPHONE or (strong and said == _names.PLAIN)
 
 
-def _without_extension(candidate: str) -> str:
-    if "#" not in candidate and not candidate.upper().isupper():  # no letters
-        return candidate
-    mark = _EXTENSION_MARK.search(candidate)
-    return candidate if mark is None else candidate[: mark.start()]
-
-
-def _is_international(candidate: str, digits: str) -> bool:
-    digits = digits.removeprefix("00")
+def _is_international(candidate: bytes, digits: bytes) -> bool:
+    digits = digits.removeprefix(b"00")
     if not 7 <= len(digits) <= 15:
         return False
-    if candidate.lstrip("(+").isdigit():  # in one piece: +4915112345678, but not a gain of +1200000
-        if digits[0] == "1":
+    if candidate.lstrip(b"(+").isdigit():  # in one piece: +4915112345678, but not a gain of +1200000
+        if digits[:1] == b"1":
             return len(digits) == 11
-        return len(digits) >= 9 and (digits[:2] in _SHORT_CODES or digits[0] == "7" or digits[:2] in _LONG_CODE_STARTS)
+        return len(digits) >= 9 and (
+            digits[:2] in _SHORT_CODES or digits[:1] == b"7" or digits[:2] in _LONG_CODE_STARTS
+        )
     return len(digits) >= 8
 
 
-def _is_odd_grouping(candidate: str) -> bool:
+def _is_odd_grouping(candidate: bytes) -> bool:
     """Tell two numbers that happen to be neighbours (``1 2345678``, ``52.520008``) from the groups of one."""
-    return candidate.count(".") == 1 and (len(candidate) != 9 or candidate[4] != ".")
+    return candidate.count(b".") == 1 and (len(candidate) != 9 or candidate[4:5] != b".")
 
 
 def _beside(match: re.Match[str], text: str, key: str) -> str:

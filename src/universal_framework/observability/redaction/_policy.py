@@ -33,6 +33,9 @@ ENTITIES = (
     "PHONE_NUMBER",
 )
 
+#: What the rest of a text is called that holds more secrets than are hidden one by one; always masked.
+TOO_MANY = "TOO_MANY"
+
 #: Shortest key that HMAC-SHA-256 should be given here, in bytes.
 MIN_HMAC_KEY = 16
 
@@ -86,7 +89,7 @@ class Detector:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(str(self.name)):
             raise ValueError(f"Detector.name: {self.name!r} is not of the form MEMBER_ID (2 to 64 capitals, digits, _)")
-        if self.name in ENTITIES:
+        if self.name in {*ENTITIES, TOO_MANY}:
             raise ValueError(f"Detector.name: {self.name} is a built-in type; choose another name")
         if isinstance(self.find, re.Pattern):
             if not isinstance(self.find.pattern, str):

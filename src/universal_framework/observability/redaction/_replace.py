@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from universal_framework.observability.redaction._policy import ENTITIES, Mode, Policy
+from universal_framework.observability.redaction._policy import ENTITIES, TOO_MANY, Mode, Policy
 
 #: Hashes are written with letters only; digits might look like something to redact.
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
@@ -28,6 +28,7 @@ class Replacer:
         names = (*ENTITIES, *(detector.name for detector in policy.detectors))
         #: What hides a value without a look at it.
         self._masks = {name: f"[{name}]" for name in names if self._modes.get(name, Mode.MASK) is Mode.MASK}
+        self._masks[TOO_MANY] = f"[{TOO_MANY}]"
 
     def mask(self, entity: str) -> str | None:
         """Return what hides every value of a type; None if it depends on the value."""
