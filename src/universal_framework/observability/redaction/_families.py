@@ -20,6 +20,7 @@ MOST_FINDINGS = _phones.MOST_FINDINGS
 
 #: Ends of names that look like those of hosts: systemd's units (``user@1000.service``) ...
 _UNITS = frozenset({"service", "socket", "target", "timer", "mount", "automount", "slice", "scope", "swap"})
+_ENDS_OF_UNITS = "eEtTrRpP"
 #: ... files with a scale (``logo@2x.png``), and versions (``package@v1.2.3-beta.rc``).
 _NO_DOMAIN = Lazy(r"\d+x\.\w+$|[vV]?\d+\.\d")
 _GIT_USERS = frozenset({"git@", "hg@", "svn@", "git%40", "hg%40", "svn%40"})
@@ -34,7 +35,10 @@ _LONGEST_ARTICLE = 13
 _WORD_BEFORE = Lazy(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 #: What tells an IBAN from the beginning of something longer: 33 characters, separators, and one more.
 _AROUND_IBAN = 72
-_NO_DIGITS = _checks.NO_DIGITS
+_SHORTEST_IPV4 = 7
+_LONGEST_LOCAL = _patterns.LONGEST_LOCAL
+#: What stands between the digits of a card.
+_CARD_JOINTS = b" .-"
 
 
 def spans(entity: str, pattern: Lazy, text: str, found: list[Span]) -> None:
@@ -46,17 +50,19 @@ def spans(entity: str, pattern: Lazy, text: str, found: list[Span]) -> None:
 
 def ipv4(text: str, found: list[Span], *, local_too: bool) -> None:
     """Find IPv4 addresses, but for versions."""
+    search = _patterns.IPV4.search
     bad: set[str] = set()
-    looks = 0
+    looks = end = 0
     most = len(found) + MOST_FINDINGS
-    for match in _patterns.IPV4.finditer(text):
-        candidate = match.group()
+    last = len(text) - _SHORTEST_IPV4
+    while end <= last and (match := search(text, end)) is not None:
+        start, end = match.span()
+        candidate = text[start:end]
         if candidate in bad:
             continue
         if not _checks.is_ipv4(candidate, local_too):
             bad.add(candidate)
             continue
-        start, end = match.span()
         if start and looks < _MOST_LOOKS:
             looks += 1
             if _patterns.VERSION_BEFORE.search(text, start - 24 if start > 24 else 0, start):
@@ -90,12 +96,19 @@ def emails(text: str, found: list[Span]) -> None:
     most = len(found) + MOST_FINDINGS
     end = 0
     while encoded or (at := text.find("@", end)) >= 0:
-        match = search(text, end if encoded or at - end < _patterns.LONGEST_LOCAL else at - _patterns.LONGEST_LOCAL)
+        if not encoded:  # no local part holds a space
+            space = text.rfind(" ", end, at)
+            if space >= 0:
+                end = space
+            if at - end > _LONGEST_LOCAL:
+                end = at - _LONGEST_LOCAL
+        match = search(text, end)
         if match is None:
             return
-        (start, end), (domain, _), (last, _) = match.regs
-        if text[last:end].lower() in _UNITS:
+        start, end = match.span()
+        if text[end - 1] in _ENDS_OF_UNITS and text[match.start(2) : end].lower() in _UNITS:
             continue
+        domain = match.start(1)
         if domain - start <= _LONGEST_GIT_USER and text[start:domain].lower() in _GIT_USERS:
             continue
         if text[domain] in _DIGITS_OR_V and _NO_DOMAIN.match(text, domain, end):
@@ -150,17 +163,17 @@ def _is_bearer(value: str) -> bool:
 
 def tokens(text: str, marked: str, found: list[Span]) -> None:
     """Find vendors' tokens; `marked` is `text` through `_tokens.RUN_BYTES`."""
-    match, finditer = _tokens.prefixed().match, _tokens.prefixed().finditer
+    pattern = _tokens.prefixed()
     most = len(found) + MOST_FINDINGS
     jointed = False
     for start, end in _tokens.runs(marked):
         if text[start:end].isalnum():  # one word: a token begins where the word does
-            token = match(text, start, end)
+            token = pattern.match(text, start, end)
             if token is not None:
                 found.append(("API_TOKEN", start, token.end()))
         else:
             jointed = True
-            for token in finditer(text, start, end):
+            for token in pattern.finditer(text, start, end):
                 found.append(("API_TOKEN", *token.span()))  # noqa: PERF401 - there are few
         if len(found) > most:
             break
@@ -251,7 +264,7 @@ def cards(text: str, key: str, raw: bytes, found: list[Span]) -> None:
         candidate = raw[start:end]
         if candidate in bad:
             continue
-        digits = candidate.translate(None, _NO_DIGITS)
+        digits = candidate.translate(None, _CARD_JOINTS)
         stop = end if _checks.is_card(digits) else start + _length_of_card(candidate)
         if stop == start:
             bad.add(candidate)
@@ -267,7 +280,7 @@ def _length_of_card(candidate: bytes) -> int:
         candidate = candidate.rstrip(b"0123456789").rstrip(b" .-")
         if len(candidate) < _checks.SHORTEST_GROUPED_CARD:
             return 0
-        if _checks.is_card(candidate.translate(None, _NO_DIGITS)):
+        if _checks.is_card(candidate.translate(None, _CARD_JOINTS)):
             return len(candidate)
 
 

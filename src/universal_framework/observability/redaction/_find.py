@@ -28,6 +28,8 @@ _SHORTEST_IBAN = 15
 #: Digits that these have at least, and joints that addresses and dashed numbers have.
 _FEWEST_OF_PHONE = 7
 _DOTS, _COLONS, _DASHES = 3, 2, 2
+#: With more findings it does not pay to compare them with the digits one by one.
+_FEW = 8
 
 _Span = _families.Span
 _start_of = itemgetter(1)
@@ -49,7 +51,8 @@ class Finder:
         wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
         self._wanted = wanted
         self._cards, self._ssns, self._phones = (name in wanted for name in ("CREDIT_CARD", "US_SSN", "PHONE_NUMBER"))
-        self._ip = policy.ip if "IP_ADDRESS" in wanted else IpScope.OFF
+        self._ips = "IP_ADDRESS" in wanted and policy.ip is not IpScope.OFF
+        self._local_too = policy.ip is IpScope.ALL
         self._detectors = tuple(one for one in policy.detectors if one.name in wanted)
         self._is_secret = is_secret
         self._says_secret = _gate.speaker((*_names.stems(), *map(_names.joined, policy.keys)))
@@ -84,8 +87,8 @@ class Finder:
             _families.cards(text, key, raw, found)
             if found and found[-1][2] - found[-1][1] == length:
                 return
-        if self._ip is not IpScope.OFF and text.count(".") >= _DOTS:
-            _families.ipv4(text, found, local_too=self._ip is IpScope.ALL)
+        if self._ips and text.count(".") >= _DOTS:
+            _families.ipv4(text, found, local_too=self._local_too)
             if found and found[-1][2] - found[-1][1] == length:
                 return
         if digits < _FEWEST_OF_PHONE:
@@ -101,11 +104,11 @@ class Finder:
         wanted = self._wanted
         if "000000000000" in flat and self._cards:
             _families.cards(text, key, raw, found)
-        if self._ip is not IpScope.OFF:
-            if text.count(".") >= _DOTS:
-                _families.ipv4(text, found, local_too=self._ip is IpScope.ALL)
-            if text.count(":") >= _COLONS:
-                _families.ipv6(text, found, local_too=self._ip is IpScope.ALL)
+        if self._ips:
+            if "." in text and text.count(".") >= _DOTS:
+                _families.ipv4(text, found, local_too=self._local_too)
+            if ":" in text and text.count(":") >= _COLONS:
+                _families.ipv6(text, found, local_too=self._local_too)
         if found and found[-1][2] - found[-1][1] == length:
             return
         rare = "\x01" in flat
@@ -143,15 +146,18 @@ class Finder:
 
 def _tell_all_digits(found: list[_Span], raw: bytes) -> bool:
     """Say whether no number but those found can begin: all digits are theirs, and there is no sign or bracket."""
-    if b"+" in raw or b"(" in raw:
+    if len(found) > _FEW or b"+" in raw or b"(" in raw:
         return False
-    rest = bytearray(raw)
-    for _, start, end in found:
-        rest[start:end] = _BLANK[: end - start] if end - start < len(_BLANK) else b" " * (end - start)
-    return not rest.translate(None, _checks.NO_DIGITS)
-
-
-_BLANK = b" " * 64
+    flat = raw.translate(_gate.FLAT)
+    digit = flat.find(b"0")
+    while digit >= 0:
+        for _, start, end in found:
+            if start <= digit < end:
+                break
+        else:
+            return False
+        digit = flat.find(b"0", end)
+    return True
 
 
 def _all_names(policy: Policy) -> Iterator[str]:

@@ -71,6 +71,8 @@ PHONE = Lazy(
         r"(?<=\()" + _any_of(_BRACKETED),
     ),
 )
+#: What stands between the digits of all shapes.
+_JOINTS = b" .()/-+"
 _WITH_COUNTRY = frozenset({"plus", "wrapped", "abroad"})
 _PLAIN_RUN = frozenset({"plain", "trunk_plain"})
 _IN_BRACKETS = frozenset({"bracketed", "prefixed"})
@@ -178,11 +180,10 @@ def _says_telephone(text: str) -> bool:
 
 def _is_phone(match: re.Match[str], candidate: bytes, text: str, key: str) -> bool:
     kind = match.lastgroup
-    digits = candidate.translate(None, _checks.NO_DIGITS)
-    if b"#" in candidate or candidate.upper().isupper():  # letters: an extension, which is no part of the number
+    digits = candidate.translate(None, _JOINTS)
+    if not digits.isdigit():  # an extension, which is no part of the number
         mark = _EXTENSION_MARK.search(text, match.start(), match.end())
-        if mark is not None:
-            digits = candidate[: mark.start() - match.start()].translate(None, _checks.NO_DIGITS)
+        digits = candidate[: mark and mark.start() - match.start()].translate(None, _checks.NO_DIGITS)
     count = len(digits)
     if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
