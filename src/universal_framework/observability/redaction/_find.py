@@ -7,7 +7,9 @@ it was given, whatever it was folded to on the way. Each family first asks for a
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -22,7 +24,17 @@ from universal_framework.observability.redaction import (
     _phones,
     _tokens,
 )
-from universal_framework.observability.redaction._policy import ENTITIES, TOO_MANY, Detector, IpScope, Mode, Policy
+from universal_framework.observability.redaction._lazy import Lazy
+from universal_framework.observability.redaction._policy import (
+    ENTITIES,
+    TOO_MANY,
+    WEAK_PHONE,
+    Detector,
+    Engine,
+    IpScope,
+    Mode,
+    Policy,
+)
 
 _SHORTEST_IBAN = 15
 #: Digits that these have at least, and joints that addresses and dashed numbers have.
@@ -31,6 +43,11 @@ _DOTS, _COLONS, _DASHES = 3, 2, 2
 #: With more findings it does not pay to compare them with the digits one by one.
 _FEW = 8
 
+#: More than this behind the last place that is hidden by itself, in characters, is not looked at: as much as tells a
+#: secret that begins before.
+_BEHIND = 1024
+
+MOST_FINDINGS = _phones.MOST_FINDINGS
 _Span = _families.Span
 _start_of = itemgetter(1)
 Judge = Callable[[str], bool]
@@ -49,9 +66,12 @@ class Finder:
 
     def __init__(self, policy: Policy, is_secret: Judge) -> None:
         wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
-        self._wanted = wanted
-        self._cards, self._ssns, self._phones = (name in wanted for name in ("CREDIT_CARD", "US_SSN", "PHONE_NUMBER"))
-        self._ips = "IP_ADDRESS" in wanted and policy.ip is not IpScope.OFF
+        self._wanted = wanted - {"IP_ADDRESS"} if policy.ip is IpScope.OFF else wanted
+        self._scan_from, self._scan = sys.maxsize, _nothing
+        if policy.engine is Engine.HYPERSCAN:
+            from universal_framework.observability.redaction import _scan
+
+            self._scan_from, self._scan = _scan.SHORTEST, _scan.scanner(frozenset(map(_names.joined, policy.keys)))
         self._local_too = policy.ip is IpScope.ALL
         self._detectors = tuple(one for one in policy.detectors if one.name in wanted)
         self._is_secret = is_secret
@@ -68,11 +88,14 @@ class Finder:
         if self._detectors:
             for detector in self._detectors:
                 _custom(detector, folded, found)
+        wanted = self._wanted
+        if len(folded) >= self._scan_from:
+            wanted = self._scanned(raw)
         classes = raw.translate(_gate.FLAT, _gate.JOINTS)
         if classes.isdigit():
-            self._in_number(folded, key, raw, len(classes), found)
-        else:
-            self._in_words(folded, key, raw, classes.decode("latin-1"), found)
+            self._in_number(folded, key, raw, len(classes), wanted, found)
+        elif wanted:
+            self._in_words(folded, key, raw, classes.decode("latin-1"), wanted, found)
         if folded is not text:
             if found:
                 found = _unfolded(text, _in_order(found, len(folded)))
@@ -80,35 +103,50 @@ class Finder:
                 _custom(detector, text, found)
         return found if len(found) < 2 else _in_order(found, len(text))
 
-    def _in_number(self, text: str, key: str, raw: bytes, digits: int, found: list[_Span]) -> None:
+    def _scanned(self, raw: bytes) -> AbstractSet[str]:
+        """Return those of the types asked for that may be in a text."""
+        possible = self._scan(raw)
+        if WEAK_PHONE in possible and "PHONE_NUMBER" in self._wanted:
+            return (self._wanted & possible) | {WEAK_PHONE}
+        return self._wanted & possible
+
+    def _in_number(
+        self, text: str, key: str, raw: bytes, digits: int, wanted: AbstractSet[str], found: list[_Span]
+    ) -> None:
         """Look through a text of digits and their joints only, `digits` of them."""
         length = len(text)
-        if digits >= _checks.SHORTEST_CARD and self._cards:
+        if digits >= _checks.SHORTEST_CARD and "CREDIT_CARD" in wanted:
             _families.cards(text, key, raw, found)
             if found and found[-1][2] - found[-1][1] == length:
                 return
-        if self._ips and text.count(".") >= _DOTS:
+        if "IP_ADDRESS" in wanted and text.count(".") >= _DOTS:
             _families.ipv4(text, found, local_too=self._local_too)
             if found and found[-1][2] - found[-1][1] == length:
                 return
         if digits < _FEWEST_OF_PHONE:
             return
-        if digits >= _checks.DIGITS_OF_SSN and self._ssns and text.count("-") >= _DASHES:
+        if digits >= _checks.DIGITS_OF_SSN and "US_SSN" in wanted and text.count("-") >= _DASHES:
             _families.ssns(text, found)
-        if self._phones and not (found and _tell_all_digits(found, raw)):
-            _phones.find(text, key, raw, found, _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG)
+        shapes = _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG
+        if _asked(shapes, wanted) and not (found and _tell_all_digits(found, raw)):
+            _phones.find(text, key, raw, found, shapes)
 
-    def _in_words(self, text: str, key: str, raw: bytes, flat: str, found: list[_Span]) -> None:
+    def _in_words(
+        self, text: str, key: str, raw: bytes, flat: str, wanted: AbstractSet[str], found: list[_Span]
+    ) -> None:
         """Look through any text; `flat` is its characters' classes, joints left out."""
         length = len(text)
-        wanted = self._wanted
-        if "000000000000" in flat and self._cards:
+        if "000000000000" in flat and "CREDIT_CARD" in wanted:
             _families.cards(text, key, raw, found)
-        if self._ips:
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
+        if "IP_ADDRESS" in wanted:
             if "." in text and text.count(".") >= _DOTS:
                 _families.ipv4(text, found, local_too=self._local_too)
             if ":" in text and text.count(":") >= _COLONS:
                 _families.ipv6(text, found, local_too=self._local_too)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         if found and found[-1][2] - found[-1][1] == length:
             return
         rare = "\x01" in flat
@@ -117,6 +155,8 @@ class Finder:
                 _families.spans("URL_CREDENTIALS", _patterns.URL_CREDENTIALS, text, found)
             if "EMAIL_ADDRESS" in wanted:
                 _families.emails(text, found)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         if ("earer" in text or "asic" in text) and "AUTHORIZATION" in wanted:
             _families.authorizations(text, found)
         if length >= _tokens.RUN_LENGTH:
@@ -128,20 +168,33 @@ class Finder:
                 _families.private_keys(text, found)
             if has_run and "API_TOKEN" in wanted:
                 _families.tokens(text, marked, found)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         digits = "0000000" in flat
         if length >= _SHORTEST_IBAN and (digits or "AA00" in flat) and "IBAN_CODE" in wanted:
             _families.ibans(text, raw, found)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         if digits:
-            if self._ssns and "000000000" in flat:
+            if "000000000" in flat and "US_SSN" in wanted:
                 _families.ssns(text, found)
-            if self._phones and not (found and _tell_all_digits(found, raw)):
-                _phones.find(text, key, raw, found, _phones.shapes(text, key))
+            if ("PHONE_NUMBER" in wanted or WEAK_PHONE in wanted) and not (found and _tell_all_digits(found, raw)):
+                shapes = _phones.shapes(text, key)
+                if _asked(shapes, wanted):
+                    _phones.find(text, key, raw, found, shapes)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         if (
             ("=" in text or ":" in text or "--" in text or (rare and (">" in text or "%3" in text)))
             and "SECRET" in wanted
             and self._says_secret(text)
         ):
             _assignments.find(text, self._is_secret, found)
+
+
+def _asked(shapes: Lazy, wanted: AbstractSet[str]) -> bool:
+    """Say whether one of `shapes` may be there."""
+    return "PHONE_NUMBER" in wanted or (shapes is _phones.PHONE and WEAK_PHONE in wanted)
 
 
 def _tell_all_digits(found: list[_Span], raw: bytes) -> bool:
@@ -160,6 +213,10 @@ def _tell_all_digits(found: list[_Span], raw: bytes) -> bool:
     return True
 
 
+def _nothing(_raw: bytes) -> AbstractSet[str]:
+    return frozenset()
+
+
 def _all_names(policy: Policy) -> Iterator[str]:
     yield from ENTITIES
     for detector in policy.detectors:
@@ -172,14 +229,22 @@ def _in_order(found: list[_Span], length: int) -> list[_Span]:
     Of more spans than are looked for, the first stay, and one is all that follows: to the end of the text, `length`.
     """
     found.sort(key=_start_of)  # is stable: earlier families win
-    if len(found) > _families.MOST_FINDINGS:
-        found[_families.MOST_FINDINGS :] = [(TOO_MANY, found[_families.MOST_FINDINGS][1], length)]
+    if len(found) > MOST_FINDINGS:
+        found[MOST_FINDINGS :] = [(TOO_MANY, found[MOST_FINDINGS][1], length)]
     done = 0
     for _, start, end in found:
         if start < done:
             return _merged(found)
         done = end
     return found
+
+
+def _front(text: str, raw: bytes, found: list[_Span]) -> tuple[str, bytes]:
+    """Return as much of a text as is still worth a look, with so many findings; forget those behind."""
+    found.sort(key=_start_of)
+    del found[MOST_FINDINGS + 1 :]
+    end = found[-1][1] + _BEHIND
+    return text[:end], raw[:end]
 
 
 def _unfolded(text: str, found: list[_Span]) -> list[_Span]:
