@@ -28,6 +28,8 @@ _ENTITY_END = Lazy(r"[^<\r\n]{1,4096}+(?=</)")
 _MOST_FINDINGS = _phones.MOST_FINDINGS
 #: So many values of one text are looked at closely; what follows the names beyond is hidden, remark or not.
 _MOST_LOOKS = 64
+#: The names in longer values are skipped at once.
+_LONG = 128
 _PLAIN_VALUE = Lazy(r"[^\s&]{1,2048}+")
 #: What stands where a secret would, and is none.
 _NO_SECRET = Lazy(
@@ -68,7 +70,8 @@ def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int
     verdicts: dict[str, object] = {}
     phrases: dict[str, bool] = {}
     most = len(found) + _MOST_FINDINGS
-    for match in _NAMED.finditer(text):
+    names = _NAMED.finditer(text)
+    while (match := next(names, None)) is not None:
         name, joint, space = match.groups()
         verdict = verdicts.get(name)
         if verdict is None:
@@ -98,6 +101,8 @@ def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int
             if len(found) > most:
                 return
             position = span[1]
+            if position - match.end() > _LONG:
+                names = _NAMED.finditer(text, position)
 
 
 def _judged(name: str, is_secret: Callable[[str], bool]) -> object:

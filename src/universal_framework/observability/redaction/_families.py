@@ -74,19 +74,18 @@ def ipv4(text: str, found: list[Span], *, local_too: bool) -> None:
 
 def ipv6(text: str, found: list[Span], *, local_too: bool) -> None:
     """Find IPv6 addresses."""
-    bad: set[str] = set()
+    judged: dict[str, bool] = {}
     most = len(found) + MOST_FINDINGS
     for match in _patterns.IPV6.finditer(text):
         candidate = match.group()
-        if candidate in bad:
-            continue
-        if not _checks.is_ipv6(candidate, local_too=local_too):
-            bad.add(candidate)
-            continue
-        start, end = match.span()
-        found.append(("IP_ADDRESS", start, end))
-        if len(found) > most:
-            return
+        good = judged.get(candidate)
+        if good is None:
+            good = judged[candidate] = _checks.is_ipv6(candidate, local_too=local_too)
+        if good:
+            start, end = match.span()
+            found.append(("IP_ADDRESS", start, end))
+            if len(found) > most:
+                return
 
 
 def emails(text: str, found: list[Span]) -> None:
@@ -137,10 +136,15 @@ def private_keys(text: str, found: list[Span]) -> None:
 def authorizations(text: str, found: list[Span]) -> None:
     """Find the credentials behind ``Bearer`` and ``Basic``."""
     most = len(found) + MOST_FINDINGS
+    bad: set[str] = set()
     for match in _patterns.AUTHORIZATION.finditer(text):
+        whole = match.group()
+        if whole in bad:
+            continue
         value = match.group(1).rstrip(".")
-        is_secret = _is_basic(value) if match.group()[1] in "aA" else _is_bearer(value)
-        if is_secret:
+        if not (_is_basic(value) if whole[1] in "aA" else _is_bearer(value)):
+            bad.add(whole)
+        else:
             found.append(("AUTHORIZATION", match.start(1), match.start(1) + len(value)))
             if len(found) > most:
                 return

@@ -28,6 +28,8 @@ from universal_framework.observability.redaction._lazy import Lazy
 from universal_framework.observability.redaction._policy import (
     ENTITIES,
     TOO_MANY,
+    SILENT,
+    TELLING,
     WEAK_PHONE,
     Detector,
     Engine,
@@ -47,6 +49,7 @@ _FEW = 8
 #: secret that begins before.
 _BEHIND = 1024
 
+_ABOUT_PHONES = frozenset({WEAK_PHONE, TELLING, SILENT})
 MOST_FINDINGS = _phones.MOST_FINDINGS
 _Span = _families.Span
 _start_of = itemgetter(1)
@@ -106,9 +109,8 @@ class Finder:
     def _scanned(self, raw: bytes) -> AbstractSet[str]:
         """Return those of the types asked for that may be in a text."""
         possible = self._scan(raw)
-        if WEAK_PHONE in possible and "PHONE_NUMBER" in self._wanted:
-            return (self._wanted & possible) | {WEAK_PHONE}
-        return self._wanted & possible
+        wanted = self._wanted & possible
+        return wanted | (possible & _ABOUT_PHONES) if "PHONE_NUMBER" in self._wanted else wanted
 
     def _in_number(
         self, text: str, key: str, raw: bytes, digits: int, wanted: AbstractSet[str], found: list[_Span]
@@ -179,7 +181,7 @@ class Finder:
             if "000000000" in flat and "US_SSN" in wanted:
                 _families.ssns(text, found)
             if ("PHONE_NUMBER" in wanted or WEAK_PHONE in wanted) and not (found and _tell_all_digits(found, raw)):
-                shapes = _phones.shapes(text, key)
+                shapes = _shapes(raw, key, wanted)
                 if _asked(shapes, wanted):
                     _phones.find(text, key, raw, found, shapes)
             if len(found) > MOST_FINDINGS:
@@ -190,6 +192,13 @@ class Finder:
             and self._says_secret(text)
         ):
             _assignments.find(text, self._is_secret, found)
+
+
+def _shapes(raw: bytes, key: str, wanted: AbstractSet[str]) -> Lazy:
+    """Return what numbers to look for; ask the text only if it was not looked at before."""
+    if SILENT in wanted:
+        return _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG
+    return _phones.PHONE if TELLING in wanted else _phones.shapes(raw, key)
 
 
 def _asked(shapes: Lazy, wanted: AbstractSet[str]) -> bool:

@@ -108,8 +108,8 @@ _IDENTIFIER_WORDS = frozenset(
     """.split(),
 )
 _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
-_TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
-_SAYING_WORDS = _TELLING_WORDS | _IDENTIFIER_WORDS
+TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
+_SAYING_WORDS = TELLING_WORDS | _IDENTIFIER_WORDS
 _WORD = Lazy(r"[A-Za-z]+")
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
 _OWNED = Lazy(
@@ -127,6 +127,8 @@ _SHORTEST = 6
 _SHORTEST_WITH_WORD = 10
 _BEFORE = 48
 _AFTER = 20
+#: More than is looked at before a candidate, whose number included.
+_FAR_BEFORE = 80
 #: How far before the candidate an order or an id may be named to claim it, in characters.
 _NEAR = 12
 
@@ -138,9 +140,9 @@ _SHORT_CODES = frozenset(
 _LONG_CODE_STARTS = frozenset(b"21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
 
 
-def shapes(text: str, key: str) -> Lazy:
+def shapes(raw: bytes, key: str) -> Lazy:
     """Return what to look for: weak shapes only where the name or the text says *call* or *fax*."""
-    return PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
+    return PHONE if key is _names.TELEPHONE or _says_telephone(raw) else STRONG
 
 
 def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pattern: Lazy) -> None:
@@ -154,6 +156,7 @@ def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pat
     most = len(found) + MOST_FINDINGS
     last = len(text) - _SHORTEST
     search = pattern.search
+    known: dict[tuple[str, str], str] = {}
     while end <= last and (match := search(text, end)) is not None:
         start, end = match.span()
         if taken:
@@ -161,7 +164,7 @@ def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pat
             if before >= 0 and start < taken[before][1]:
                 continue
         looks += 1
-        if looks > MOST_LOOKS or _is_phone(match, raw[start:end], text, key):
+        if looks > MOST_LOOKS or _is_phone(match, raw[start:end], text, key, known):
             found.append(("PHONE_NUMBER", start, end))
             if len(found) > most:
                 return
@@ -172,13 +175,13 @@ def is_identifier(word: str) -> bool:
     return word.lower() in _IDENTIFIER_WORDS
 
 
-def _says_telephone(text: str) -> bool:
-    if len(text) < _SHORTEST_WITH_WORD:
+def _says_telephone(raw: bytes) -> bool:
+    if len(raw) < _SHORTEST_WITH_WORD:
         return False
-    return not _TELLING_WORDS.isdisjoint(_WORD.findall(text.lower()))
+    return not TELLING_WORDS.isdisjoint(_WORD.findall(raw.lower().decode("latin-1")))
 
 
-def _is_phone(match: re.Match[str], candidate: bytes, text: str, key: str) -> bool:
+def _is_phone(match: re.Match[str], candidate: bytes, text: str, key: str, known: dict[tuple[str, str], str]) -> bool:
     kind = match.lastgroup
     digits = candidate.translate(None, _JOINTS)
     if not digits.isdigit():  # an extension, which is no part of the number
@@ -200,8 +203,8 @@ def _is_phone(match: re.Match[str], candidate: bytes, text: str, key: str) -> bo
             possible = (count != 10 or digits[:1] != b"1") and (count < 13 or digits[:2] == b"00")
         else:
             possible = count <= 13 and not _is_odd_grouping(candidate)
-        return possible and _beside(match, text, key) == _names.TELEPHONE
-    said = _beside(match, text, key)
+        return possible and _beside(match, text, key, known) == _names.TELEPHONE
+    said = _beside(match, text, key, known)
     return said == _names.TELEPHONE or (strong and said == _names.PLAIN)
 
 
@@ -223,11 +226,21 @@ def _is_odd_grouping(candidate: bytes) -> bool:
     return candidate.count(b".") == 1 and (len(candidate) != 9 or candidate[4:5] != b".")
 
 
-def _beside(match: re.Match[str], text: str, key: str) -> str:
+def _beside(match: re.Match[str], text: str, key: str, known: dict[tuple[str, str], str]) -> str:
     """Return what the nearest telling word says, before the candidate first, then right after it, then the key."""
     start, end = match.span()
     if start == 0 and end == len(text):
         return key
+    if start < _FAR_BEFORE:
+        return _said_beside(text, start, end, key)
+    around = text[start - _FAR_BEFORE : start], text[end : end + _AFTER]
+    said = known.get(around)
+    if said is None:
+        said = known[around] = _said_beside(text, start, end, key)
+    return said
+
+
+def _said_beside(text: str, start: int, end: int, key: str) -> str:
     said, place = _names.PLAIN, start
     front = max(0, start - _BEFORE)
     if not _SAYING_WORDS.isdisjoint(map(str.lower, _WORD.findall(text, front, start))):

@@ -36,8 +36,9 @@ ENTITIES = (
 #: What the rest of a text is called that holds more secrets than are hidden one by one; always masked.
 TOO_MANY = "TOO_MANY"
 
-#: What a first look says of telephone numbers that need a word beside them; they count as PHONE_NUMBER.
-WEAK_PHONE = "WEAK_PHONE_NUMBER"
+#: What a first look says beside types: there are shapes that are telephone numbers if a word says so; a word does, or
+#: none does.
+WEAK_PHONE, TELLING, SILENT = "weak telephone number", "telling word", "no telling word"
 
 #: Shortest key that HMAC-SHA-256 should be given here, in bytes.
 MIN_HMAC_KEY = 16

@@ -17,8 +17,8 @@ import threading
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 
-from universal_framework.observability.redaction import _checks, _names, _tokens
-from universal_framework.observability.redaction._policy import ENTITIES, WEAK_PHONE
+from universal_framework.observability.redaction import _checks, _names, _phones, _tokens
+from universal_framework.observability.redaction._policy import ENTITIES, SILENT, TELLING, WEAK_PHONE
 
 #: Below, what a scan costs is more than what it spares; in characters.
 SHORTEST = 512
@@ -81,6 +81,7 @@ _EXPRESSIONS = (
 #: What looks around itself, and upper limits: neither is needed to be wide enough.
 _AROUND = re.compile(r"\(\?<?[=!][^()]*\)")
 _AHEAD = re.compile(r"\(\?=([^()]*)\)")
+_BEHIND = re.compile(r"\(\?<=([^()]*)\)")
 _LIMIT = re.compile(r"\{([0-9]+),[0-9]+\}\+?")
 
 #: Names of values are read in lower case and without their joints (``API-Key``, ``api_key``, ``api key``).
@@ -90,10 +91,29 @@ _JOINTS = b"_- "
 Scan = Callable[[bytes], AbstractSet[str]]
 
 
+def _words_expressions() -> Iterator[tuple[str, str]]:
+    yield TELLING, rf"(?i)(?:^|[^a-z])(?:{'|'.join(sorted(_phones.TELLING_WORDS))})(?:$|[^a-z])"
+
+
+def _closer_expressions() -> Iterator[tuple[str, str]]:
+    """Yield what is too slow to be asked of every text: IBANs of their countries' lengths."""
+    for length in sorted({*_checks.IBAN_LENGTHS.values()}):
+        countries = "|".join(country for country, one in _checks.IBAN_LENGTHS.items() if one == length)
+        more = f"(?:[ -]*[^ -]){{{length - 15}}}" if length > 15 else ""
+        yield (
+            "IBAN_CODE",
+            rf"(?i){_NO_WORD}(?:{countries})[0-9]{{2}}(?:[ -]?[A-Z0-9]){{11}}{more}(?:$|[^A-Z0-9])",
+        )
+
+
 def _tokens_expressions() -> Iterator[tuple[str, str]]:
     for shape in _tokens.SHAPES:
-        ahead = _AHEAD.match(shape.body)
-        body = _LIMIT.sub(r"{\1,}", ahead[1] if ahead else _AROUND.sub("", shape.body)).replace("}+", "}")
+        body = shape.body
+        if behind := _BEHIND.match(body):  # which says more than the mark does
+            yield "API_TOKEN", _LIMIT.sub(r"{\1,}", behind[1] + _AROUND.sub("", body)).replace("}+", "}")
+            continue
+        ahead = _AHEAD.match(body)
+        body = _LIMIT.sub(r"{\1,}", ahead[1] if ahead else _AROUND.sub("", body)).replace("}+", "}")
         for mark in shape.marks:
             yield "API_TOKEN", f"{_NO_WORD if mark[0].isalnum() else ''}{re.escape(mark)}{body}"
 
@@ -113,7 +133,8 @@ def scanner(keys: AbstractSet[str]) -> Scan:
     Raises:
         ImportError: Hyperscan is not installed, or not for this machine.
     """
-    texts = _compiled([*_EXPRESSIONS, *_tokens_expressions()])
+    texts = _compiled([*_EXPRESSIONS, *_words_expressions(), *_tokens_expressions()])
+    closer = _compiled([*_closer_expressions()])
     names = _compiled([*_names_expressions(keys)])
     everything = frozenset({*ENTITIES, WEAK_PHONE})
 
@@ -121,12 +142,17 @@ def scanner(keys: AbstractSet[str]) -> Scan:
         found: set[str] = set()
         try:
             texts(raw, found)
+            if "IBAN_CODE" in found:
+                found.discard("IBAN_CODE")
+                closer(raw, found)
             if b"--" in raw:  # --token value
                 found.add("SECRET")
             else:
                 names(raw.translate(_LOWER, _JOINTS), found)
         except Exception:  # noqa: BLE001 - for one, a signal's handler that logs while its thread is scanning
             return everything
+        if TELLING not in found:
+            found.add(SILENT)
         return found
 
     return scan
