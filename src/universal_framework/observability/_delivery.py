@@ -159,7 +159,7 @@ def apart(handle: Callable[[logging.LogRecord], object], record: logging.LogReco
         handle(record)
         return
     try:
-        raise Reporting from None
+        raise Reporting from None  # noqa: TRY301 - to be the one that is being handled
     except Reporting:
         handle(record)
 

@@ -1,7 +1,7 @@
 """Secrets that a text names itself: ``password=…``, ``"api_key": "…"``, ``--token …``, ``<secret>…</secret>``.
 
-In: a folded text and the judge of key names. Out: the spans of the values, added to those found before. Whether a name is secret is for the
-judge to say; whether what follows is a value, and no remark (``token: expired``), is said here.
+In: a folded text, the judge of key names, what was found before. Out: more findings, the values. Whether a name is
+secret is for the judge to say; whether what follows is a value, and no remark (``token: expired``), is said here.
 """
 
 from __future__ import annotations

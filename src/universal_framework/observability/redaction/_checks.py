@@ -108,7 +108,7 @@ _LOCAL_FIRST = frozenset({"0", "10", "127"})
 _PERHAPS_LOCAL = frozenset({"100", "169", "172", "192", "255"})
 
 
-def is_ipv4(text: str, local_too: bool) -> bool:
+def is_ipv4(text: str, *, local_too: bool) -> bool:
     """Say whether `text`, four numbers with dots between, is an address (RFC 791, 6943), a local one if asked for.
 
     Local are 0/8, 10/8, 127/8 (RFC 1122), 172.16/12, 192.168/16 (RFC 1918), 169.254/16 (RFC 3927), 100.64/10

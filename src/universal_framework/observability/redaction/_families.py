@@ -60,7 +60,7 @@ def ipv4(text: str, found: list[Span], *, local_too: bool) -> None:
         candidate = text[start:end]
         if candidate in bad:
             continue
-        if not _checks.is_ipv4(candidate, local_too):
+        if not _checks.is_ipv4(candidate, local_too=local_too):
             bad.add(candidate)
             continue
         if start and looks < _MOST_LOOKS:

@@ -27,9 +27,9 @@ from universal_framework.observability.redaction import (
 from universal_framework.observability.redaction._lazy import Lazy
 from universal_framework.observability.redaction._policy import (
     ENTITIES,
-    TOO_MANY,
     SILENT,
     TELLING,
+    TOO_MANY,
     WEAK_PHONE,
     Detector,
     Engine,
@@ -70,7 +70,8 @@ class Finder:
     def __init__(self, policy: Policy, is_secret: Judge) -> None:
         wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
         self._wanted = wanted - {"IP_ADDRESS"} if policy.ip is IpScope.OFF else wanted
-        self._scan_from, self._scan = sys.maxsize, _nothing
+        self._scan_from = sys.maxsize
+        self._scan: Callable[[bytes], AbstractSet[str]] = _nothing
         if policy.engine is Engine.HYPERSCAN:
             from universal_framework.observability.redaction import _scan
 
@@ -91,7 +92,7 @@ class Finder:
         if self._detectors:
             for detector in self._detectors:
                 _custom(detector, folded, found)
-        wanted = self._wanted
+        wanted: AbstractSet[str] = self._wanted
         if len(folded) >= self._scan_from:
             wanted = self._scanned(raw)
         classes = raw.translate(_gate.FLAT, _gate.JOINTS)
@@ -151,8 +152,7 @@ class Finder:
                 text, raw = _front(text, raw, found)
         if found and found[-1][2] - found[-1][1] == length:
             return
-        rare = "\x01" in flat
-        if rare and ("@" in text or "%40" in text):
+        if (rare := "\x01" in flat) and ("@" in text or "%40" in text):
             if "://" in text and "URL_CREDENTIALS" in wanted:
                 _families.spans("URL_CREDENTIALS", _patterns.URL_CREDENTIALS, text, found)
             if "EMAIL_ADDRESS" in wanted:
@@ -239,7 +239,7 @@ def _in_order(found: list[_Span], length: int) -> list[_Span]:
     """
     found.sort(key=_start_of)  # is stable: earlier families win
     if len(found) > MOST_FINDINGS:
-        found[MOST_FINDINGS :] = [(TOO_MANY, found[MOST_FINDINGS][1], length)]
+        found[MOST_FINDINGS:] = [(TOO_MANY, found[MOST_FINDINGS][1], length)]
     done = 0
     for _, start, end in found:
         if start < done:

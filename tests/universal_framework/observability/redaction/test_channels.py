@@ -56,7 +56,7 @@ def _legacy_exception(text):
 
 #: Ways in; each is given the text that holds a secret.
 WAYS = {
-    "message": lambda text: house.info(text),
+    "message": house.info,
     "%-argument": lambda text: house.info("got %s, then %d", text, 7),
     "%-mapping": lambda text: house.info("got %(what)s", {"what": text}),
     "field": lambda text: house.info("got", detail=text),
@@ -79,7 +79,7 @@ class Sink:
         self.lines = []
         self.write = self.lines.append
 
-    def flush(self, timeout=None):
+    def flush(self, timeout=None):  # noqa: ARG002 - a sink's
         return True
 
     def close(self):
@@ -89,12 +89,12 @@ class Sink:
 class Broken:
     """A layout that fails."""
 
-    def render(self, event):
+    def render(self, event):  # noqa: ARG002 - a layout's
         raise RuntimeError("no layout")
 
 
 class BrokenFormatter(logging.Formatter):
-    def format(self, record):
+    def format(self, record):  # noqa: ARG002 - stdlib's
         raise RuntimeError("no format")
 
 
@@ -174,7 +174,11 @@ def spellings(secret):
 
 def leaks(secrets, out):
     return [
-        (way, kind, text) for kind, secret, text in secrets for way, shown in out.items() for one in spellings(secret) if one in shown
+        (way, kind, text)
+        for kind, secret, text in secrets
+        for way, shown in out.items()
+        for one in spellings(secret)
+        if one in shown
     ]
 
 
@@ -188,10 +192,8 @@ def test_a_secret_shows_up_where_nothing_is_redacted(watched, way, monkeypatch):
     from universal_framework.observability import _pipeline
 
     class Nothing:
-        knows_id = staticmethod(lambda text: False)
-        may_hold = staticmethod(lambda rendered: True)
-        sensitive_key = staticmethod(lambda key: False)
-        clean_names = staticmethod(lambda names: True)
+        knows_id = sensitive_key = staticmethod(lambda _: False)
+        may_hold = clean_names = staticmethod(lambda _: True)
         text = value = fields = exception_text = staticmethod(lambda value: value)
 
     with watched:

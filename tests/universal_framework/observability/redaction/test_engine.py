@@ -19,13 +19,13 @@ PURE = Redactor()
 
 
 def test_an_engine_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(_policy, "_is_installed", lambda library: False)
+    monkeypatch.setattr(_policy, "_is_installed", lambda _: False)
     with pytest.raises(ValueError, match=r"Policy.engine: hyperscan is not installed; pip install 'logshift\[hyper"):
         Policy(engine=Engine.HYPERSCAN)
 
 
 def test_an_engine_of_another_name_is_none():
-    with pytest.raises(ValueError, match="Policy.engine: 'turbo' is none of pure, hyperscan"):
+    with pytest.raises(ValueError, match=r"Policy\.engine: 'turbo' is none of pure, hyperscan"):
         Policy(engine="turbo")
 
 
