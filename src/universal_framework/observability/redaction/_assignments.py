@@ -12,10 +12,11 @@ from collections.abc import Callable
 from universal_framework.observability.redaction import _phones
 from universal_framework.observability.redaction._lazy import Lazy
 
-#: A name and what joins it to a value; ``%3D`` is ``=`` in a query string inside a query string.
+#: A name and what joins it to a value: a sign (``%3D`` is ``=`` in a query string inside a query string), or behind two
+#: dashes a space.
 _NAMED = Lazy(
-    r"([A-Za-z_](?:(?<![\w-].)|(?<=-.)(?:(?<![\w-]-.)|(?<=--.)(?<![\w-]--.)))[\w-]{1,63}+)"
-    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|([ ])(?! |--|-[a-z](?: |$)))",
+    r"([A-Za-z_](?:(?<![\w-].)|(?<=-.)(?:(?<![\w-]-.)|(?<=--.)(?<![\w-]--.)()))[\w-]{1,63}+)"
+    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?(2) (?! |--|-[a-z](?: |$))|(?!)))",
 )
 _QUOTE = Lazy(r"\\{0,4}(?:\"|')")
 _DOUBLE_QUOTED = Lazy(r'"((?>(?:[^"\\\n]|\\.){0,4096}))')
@@ -72,7 +73,7 @@ def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int
     most = len(found) + _MOST_FINDINGS
     names = _NAMED.finditer(text)
     while (match := next(names, None)) is not None:
-        name, joint, space = match.groups()
+        name = match.group(1)
         verdict = verdicts.get(name)
         if verdict is None:
             verdict = verdicts[name] = _judged(name, is_secret)
@@ -82,8 +83,7 @@ def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int
         before = text[start - 1 : start]
         if verdict is _SECOND and before != " ":
             continue
-        if joint is None and (space is None or text[start - 2 : start] != "--"):
-            continue
+        joint = match.group(3)
         if joint == ">" and before != "<":
             continue
         if start < position or (before == "[" and _MASK.match(text, start - 1)):

@@ -130,9 +130,10 @@ class Finder:
             return
         if digits >= _checks.DIGITS_OF_SSN and "US_SSN" in wanted and text.count("-") >= _DASHES:
             _families.ssns(text, found)
-        shapes = _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG
-        if _asked(shapes, wanted) and not (found and _tell_all_digits(found, raw)):
-            _phones.find(text, key, raw, found, shapes)
+        if ("PHONE_NUMBER" in wanted or (key is _names.TELEPHONE and WEAK_PHONE in wanted)) and not (
+            found and _tell_all_digits(found, raw)
+        ):
+            _phones.find(text, key, raw, found, _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG)
 
     def _in_words(
         self, text: str, key: str, raw: bytes, flat: str, wanted: AbstractSet[str], found: list[_Span]

@@ -42,6 +42,7 @@ class Redactor:
         "_fewer",
         "_find",
         "_finder",
+        "_masks",
         "_more",
         "_plans",
         "_replaced",
@@ -67,7 +68,7 @@ class Redactor:
         self._finder = Finder(self.policy, self.sensitive_key)
         self._find = self._finder.find
         self._replacer = Replacer(self.policy)
-        self._replaced = self._replacer.replaced
+        self._replaced, self._masks = self._replacer.replaced, self._replacer.masks
         #: Whether a number of any size may be something.
         self.looks_at_numbers = bool(self.policy.detectors)
         #: What hides every value of a sensitive name, or None; whether such fields are left out.
@@ -100,6 +101,10 @@ class Redactor:
                 (text.isalnum() and ((len(text) <= _WORD and text.isalpha()) or self.knows_id(text)))
                 or (len(text) == _UUID and self.knows_id(text))
             ) and (findings := self._find(text, verdict)):
+                if len(findings) == 1:
+                    entity, start, end = findings[0]
+                    if mask := self._masks.get(entity):
+                        return f"{text[:start]}{mask}{text[end:]}"
                 return self._replaced(text, findings)
         except Exception:  # noqa: BLE001 - a custom detector may fail; then the text must not get through
             return UNREADABLE
