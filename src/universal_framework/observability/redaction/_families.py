@@ -31,7 +31,7 @@ _DIGITS_OR_V = "0123456789vV"
 #: their words: what costs time without end must not, and must not leak either.
 _MOST_LOOKS = _phones.MOST_LOOKS
 #: Digits of an article number, which passes Luhn one time in ten.
-_LONGEST_ARTICLE = 13
+LONGEST_ARTICLE = 13
 _WORD_BEFORE = Lazy(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 #: What tells an IBAN from the beginning of something longer: 33 characters, separators, and one more.
 _AROUND_IBAN = 72
@@ -272,7 +272,7 @@ def cards(text: str, key: str, raw: bytes, found: list[Span]) -> None:
         stop = end if _checks.is_card(digits) else start + _length_of_card(candidate)
         if stop == start:
             bad.add(candidate)
-        elif stop - start > _LONGEST_ARTICLE or not _is_article(text, start, key):
+        elif stop - start > LONGEST_ARTICLE or not _is_article(text, start, key):
             found.append(("CREDIT_CARD", start, stop))
             if len(found) > most:
                 return

@@ -42,6 +42,8 @@ _SHORTEST_IBAN = 15
 #: Digits that these have at least, and joints that addresses and dashed numbers have.
 _FEWEST_OF_PHONE = 7
 _DOTS, _COLONS, _DASHES = 3, 2, 2
+#: A card of 19 digits with joints between, and a security code.
+_LONGEST_NUMBER = 32
 #: With more findings it does not pay to compare them with the digits one by one.
 _FEW = 8
 
@@ -83,6 +85,8 @@ class Finder:
 
     def find(self, text: str, key: str) -> list[_Span]:
         """Return type, start and end of what is found in `text`; `key` is the verdict on the value's name."""
+        if "0" <= text[:1] <= "9" and (whole := self._whole_number(text)) is not None:
+            return [whole]
         if text.isascii() and "\\" not in text:
             folded, raw = text, text.encode()
         else:
@@ -106,6 +110,23 @@ class Finder:
             for detector in self._detectors:
                 _custom(detector, text, found)
         return found if len(found) < 2 else _in_order(found, len(text))
+
+    def _whole_number(self, text: str) -> _Span | None:
+        """Return the finding if `text` is an address or a card and nothing else, as values of their own are."""
+        length = len(text)
+        if self._detectors or length > _LONGEST_NUMBER:
+            return None
+        if "." in text[1:4]:
+            match = _patterns.IPV4.match(text)
+            if match is None or match.end() != length or "IP_ADDRESS" not in self._wanted:
+                return None
+            return ("IP_ADDRESS", 0, length) if _checks.is_ipv4(text, local_too=self._local_too) else None
+        if length <= _families.LONGEST_ARTICLE or "CREDIT_CARD" not in self._wanted:
+            return None
+        match = _patterns.CARD.match(text)
+        if match is None or match.end() != length:
+            return None
+        return ("CREDIT_CARD", 0, length) if _checks.is_card(text.encode().translate(None, b" .-")) else None
 
     def _scanned(self, raw: bytes) -> AbstractSet[str]:
         """Return those of the types asked for that may be in a text."""
