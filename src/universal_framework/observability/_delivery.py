@@ -15,7 +15,7 @@ import copy
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -97,7 +97,7 @@ def deliver(
             if handler.__class__ is not LineHandler or handler.filters:
                 if record is None:
                     record = record_of(node, view._call(now, level, msg, args, keywords), pipeline)
-                handler.handle(record)
+                apart(handler.handle, record)
                 continue
             if handler.layout is not layout:
                 layout = handler.layout
@@ -142,7 +142,26 @@ def deliver(
 
 def by_record(node: logging.Logger, call: Call, pipeline: _pipeline.Pipeline) -> None:
     """Hand one event to a node that somebody has changed, as stdlib does: filters and patches see a record."""
-    node.handle(record_of(node, call, pipeline))
+    apart(node.handle, record_of(node, call, pipeline))
+
+
+class Reporting(Exception):  # noqa: N818 - no error, but what stands in the place of one
+    """Stands for the exception that the application is handling while it logs."""
+
+
+def apart(handle: Callable[[logging.LogRecord], object], record: logging.LogRecord) -> None:
+    """Call `handle` of somebody else's handler with `record`, out of sight of the exception that is being handled.
+
+    If the handler fails, stdlib prints its traceback, and "during handling of" which exception: its text, secrets
+    included.
+    """
+    if sys.exc_info()[1] is None:
+        handle(record)
+        return
+    try:
+        raise Reporting from None  # noqa: TRY301 - to be the one that is being handled
+    except Reporting:
+        handle(record)
 
 
 def audit(node: logging.Logger, call: Call, pipeline: _pipeline.Pipeline, line: bytes) -> None:

@@ -145,11 +145,8 @@ class JsonLines:
         if second != known:
             stamp = datetime.fromtimestamp(second, UTC).strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.').encode()
             self._second = second, stamp
-        try:
-            rendered = _json.dumps(fields, plain, _json.newline)
-        except Exception:  # noqa: BLE001 - what it is shows when it is tried again
-            rendered = _dumped(fields)
-        if hidden or not _is_clean(fields, rendered, pipeline):
+        rendered = None if hidden else _clean(fields, pipeline)
+        if rendered is None:
             rendered = _redacted(fields, pipeline)
         return b'%b%06dZ",%b%b%b' % (stamp, rest // 1000, head, context, rendered[1:])
 
@@ -200,27 +197,33 @@ def _members(fields: Mapping[str, object]) -> bytes:
     return rendered[1:-2] + b","
 
 
-def _is_clean(fields: Mapping[str, object], rendered: bytes, pipeline: _pipeline.Pipeline) -> bool:
-    """Say whether no value holds a secret, for certain.
+def _clean(fields: Mapping[str, object], pipeline: _pipeline.Pipeline) -> bytes | None:
+    """Return fields as an object and a newline; None if a value may hold a secret.
 
     Most texts of most events come again and again: what they are called, who reports them, paths, states. Those that
     were clean once are known; a look is taken at the others. Anything that is not a text or a small number is looked
     at as it was rendered.
     """
     clean, redactor = pipeline.clean, pipeline._redactor or pipeline.redactor
+    looks = False
     for value in fields.values():
         if value.__class__ is str:
             if value in clean:
                 continue
             if not redactor.knows_id(value) and redactor.may_hold(_json.dumps(value, plain, _json.newline)):
-                return False
+                return None
             if len(value) <= _SHORT:
                 if len(clean) >= _REMEMBERED:
                     clean.clear()
                 clean.add(value)
         elif not (value is None or (value.__class__ in _NUMBERS and -_SMALL < value < _SMALL)):  # type: ignore[operator]
-            return not (redactor.may_hold(rendered) or _PAIRS in rendered)
-    return True
+            looks = True
+            break
+    try:
+        rendered = _json.dumps(fields, plain, _json.newline)
+    except Exception:  # noqa: BLE001 - what it is shows when it is tried again
+        rendered = _dumped(fields)
+    return None if looks and (redactor.may_hold(rendered) or _PAIRS in rendered) else rendered
 
 
 def _redacted(fields: Mapping[str, object], pipeline: _pipeline.Pipeline) -> bytes:

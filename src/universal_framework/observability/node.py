@@ -54,7 +54,7 @@ class LoggerNode(logging.Logger):
                     continue
                 if clean is None:
                     clean = _delivery.without_secrets(record, pipeline)
-                handler.handle(clean)
+                _delivery.apart(handler.handle, clean)
             at = at.parent if at.propagate else None
         if not found:  # stdlib's last resort, and what it says where there is none
             above(_delivery.without_secrets(record, pipeline))

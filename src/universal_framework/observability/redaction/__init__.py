@@ -4,7 +4,7 @@ Pure: a value in, a value out; standard library only. What is found and what is 
 """
 
 from universal_framework.observability.redaction._find import Finding
-from universal_framework.observability.redaction._policy import ENTITIES, Detector, IpScope, Mode, Policy
+from universal_framework.observability.redaction._policy import ENTITIES, Detector, Engine, IpScope, Mode, Policy
 from universal_framework.observability.redaction._records import RedactionFilter
 from universal_framework.observability.redaction._redactor import DEFAULT, UNREADABLE, Redactor, redact
 from universal_framework.observability.redaction._structlog import redact_processor
@@ -14,6 +14,7 @@ __all__ = [
     "ENTITIES",
     "UNREADABLE",
     "Detector",
+    "Engine",
     "Finding",
     "IpScope",
     "Mode",

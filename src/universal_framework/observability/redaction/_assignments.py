@@ -1,20 +1,22 @@
 """Secrets that a text names itself: ``password=…``, ``"api_key": "…"``, ``--token …``, ``<secret>…</secret>``.
 
-In: a folded text and the judge of key names. Out: the spans of the values. Whether a name is secret is for the
-judge to say; whether what follows is a value, and no remark (``token: expired``), is said here.
+In: a folded text, the judge of key names, what was found before. Out: more findings, the values. Whether a name is
+secret is for the judge to say; whether what follows is a value, and no remark (``token: expired``), is said here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
+from universal_framework.observability.redaction import _phones
 from universal_framework.observability.redaction._lazy import Lazy
 
-#: A name and what joins it to a value; ``%3D`` is ``=`` in a query string inside a query string.
+#: A name and what joins it to a value: a sign (``%3D`` is ``=`` in a query string inside a query string), or behind two
+#: dashes a space.
 _NAMED = Lazy(
-    r"([A-Za-z_](?:(?<![\w-].)|(?<=-.)(?:(?<![\w-]-.)|(?<=--.)(?<![\w-]--.)))[\w-]{1,63}+)"
-    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?<!\w)|([ ])(?! |--|-[a-z](?: |$)))",
+    r"([A-Za-z_](?:(?<![\w-].)|(?<=-.)(?:(?<![\w-]-.)|(?<=--.)(?<![\w-]--.)()))[\w-]{1,63}+)"
+    r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?(2) (?! |--|-[a-z](?: |$))|(?!)))",
 )
 _QUOTE = Lazy(r"\\{0,4}(?:\"|')")
 _DOUBLE_QUOTED = Lazy(r'"((?>(?:[^"\\\n]|\\.){0,4096}))')
@@ -24,8 +26,11 @@ _HEADER = Lazy(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
 _COOKIES = Lazy(r"[^\r\n\"'<>]{1,8192}+")
 _ENTITY_END = Lazy(r"[^<\r\n]{1,4096}+(?=</)")
 
+_MOST_FINDINGS = _phones.MOST_FINDINGS
 #: So many values of one text are looked at closely; what follows the names beyond is hidden, remark or not.
 _MOST_LOOKS = 64
+#: The names in longer values are skipped at once.
+_LONG = 128
 _PLAIN_VALUE = Lazy(r"[^\s&]{1,2048}+")
 #: What stands where a secret would, and is none.
 _NO_SECRET = Lazy(
@@ -60,13 +65,15 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
 
 
-def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of values whose names `is_secret`."""
+def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int, int]]) -> None:
+    """Append the spans of values whose names `is_secret` to `found`."""
     position = looks = 0
     verdicts: dict[str, object] = {}
     phrases: dict[str, bool] = {}
-    for match in _NAMED.finditer(text):
-        name, joint, space = match.groups()
+    most = len(found) + _MOST_FINDINGS
+    names = _NAMED.finditer(text)
+    while (match := next(names, None)) is not None:
+        name = match.group(1)
         verdict = verdicts.get(name)
         if verdict is None:
             verdict = verdicts[name] = _judged(name, is_secret)
@@ -76,8 +83,7 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
         before = text[start - 1 : start]
         if verdict is _SECOND and before != " ":
             continue
-        if joint is None and (space is None or text[start - 2 : start] != "--"):
-            continue
+        joint = match.group(3)
         if joint == ">" and before != "<":
             continue
         if start < position or (before == "[" and _MASK.match(text, start - 1)):
@@ -91,8 +97,12 @@ def find(text: str, is_secret: Callable[[str], bool]) -> Iterator[tuple[int, int
         else:
             continue
         if span is not None:
-            yield span
+            found.append(("SECRET", *span))
+            if len(found) > most:
+                return
             position = span[1]
+            if position - match.end() > _LONG:
+                names = _NAMED.finditer(text, position)
 
 
 def _judged(name: str, is_secret: Callable[[str], bool]) -> object:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 #: Each digit doubled and its digits added up, for Luhn's sum (ISO/IEC 7812-1, annex B).
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
-_ZERO, _NINE = b"09"
-_NO_AREAS = frozenset({b"000", b"666"})
+_ZERO = ord("0")
+#: Everything else, for ``bytes.translate``.
 NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+#: Digits of the shortest card; characters of the shortest one in groups: thirteen digits and a separator.
+SHORTEST_CARD, SHORTEST_GROUPED_CARD = 12, 14
+DIGITS_OF_SSN = 9
 
 #: Card families by the first digits: (prefix low, prefix high, lengths). ISO/IEC 7812; the families' own ranges
 #: as listed at https://en.wikipedia.org/wiki/Payment_card_number#Issuer_identification_number_(IIN).
@@ -60,30 +63,17 @@ _lengths: dict[bytes, frozenset[int]] = {}
 _NONE: frozenset[int] = frozenset()
 
 
-def digits_of(text: str) -> bytes:
-    """Return the ASCII digits of `text`."""
-    return text.encode("utf-8", "replace").translate(None, NO_DIGITS)
-
-
 def is_card(digits: bytes) -> bool:
     """Say whether `digits` is a payment card number: family, length, check digit."""
     if not _lengths:
         _lengths.update(_lengths_by_prefix())
-    front, count = digits[:4], len(digits)
-    if count not in _lengths.get(front, _NONE):
+    count = len(digits)
+    if count not in _lengths.get(digits[:4], _NONE):
         return False
-    if count == 15 and b"1380" <= front <= b"1407":
+    if count == 15 and b"1380" <= digits[:4] <= b"1407":
         return False  # identifiers of threads (0x7e... to 0x7fff...), far more often than UATP cards
     # Luhn's sum, ISO/IEC 7812-1
-    return (sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - _ZERO * count) % 10 == 0
-
-
-def is_ssn(digits: bytes) -> bool:
-    """Say whether nine digits are a social security number that can have been issued.
-
-    Areas 000, 666 and 900-999, group 00 and serial 0000 never are. https://www.ssa.gov/employer/randomization.html
-    """
-    return digits[:3] not in _NO_AREAS and digits[0] != _NINE and digits[3:5] != b"00" and digits[5:] != b"0000"
+    return (sum(digits[-1::-2] + digits[-2::-2].translate(_DOUBLED)) - _ZERO * count) % 10 == 0
 
 
 #: Length of an IBAN by country: SWIFT, IBAN Registry, release 99.

@@ -6,15 +6,17 @@ it was given, whatever it was folded to on the way. Each family first asks for a
 
 from __future__ import annotations
 
-import binascii
 import re
+import sys
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import NamedTuple
 
 from universal_framework.observability.redaction import (
     _assignments,
     _checks,
+    _families,
     _fold,
     _gate,
     _names,
@@ -23,33 +25,35 @@ from universal_framework.observability.redaction import (
     _tokens,
 )
 from universal_framework.observability.redaction._lazy import Lazy
-from universal_framework.observability.redaction._policy import ENTITIES, Detector, IpScope, Mode, Policy
+from universal_framework.observability.redaction._policy import (
+    ENTITIES,
+    SILENT,
+    TELLING,
+    TOO_MANY,
+    WEAK_PHONE,
+    Detector,
+    Engine,
+    IpScope,
+    Mode,
+    Policy,
+)
 
-#: Ends of names that look like those of hosts: systemd's units (``user@1000.service``) ...
-_UNITS = frozenset({"service", "socket", "target", "timer", "mount", "automount", "slice", "scope", "swap"})
-#: ... files with a scale (``logo@2x.png``), and versions (``package@v1.2.3-beta.rc``).
-_NO_DOMAIN = Lazy(r"\d+x\.\w+$|[vV]?\d+\.\d")
-_GIT_USERS = frozenset({"git", "hg", "svn"})
-_SHORTER_THAN_MOST = 4
-_DIGITS_OR_V = "0123456789vV"
-
-#: So often in one text the words before a candidate are looked at; beyond, candidates are not given the benefit of
-#: their words: what costs time without end must not, and must not leak either.
-_MOST_LOOKS = _phones.MOST_LOOKS
-#: Digits of an article number, which passes Luhn one time in ten.
-_LONGEST_ARTICLE = 13
-_WORD_BEFORE = Lazy(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 _SHORTEST_IBAN = 15
-#: What tells an IBAN from the beginning of something longer: 33 characters, separators, and one more.
-_AROUND_IBAN = 72
-#: Thirteen digits and a separator.
-_SHORTEST_GROUPED_CARD = 14
 #: Digits that these have at least, and joints that addresses and dashed numbers have.
-_FEWEST_OF_CARD, _FEWEST_OF_SSN, _FEWEST_OF_PHONE = 12, 9, 7
+_FEWEST_OF_PHONE = 7
 _DOTS, _COLONS, _DASHES = 3, 2, 2
-_SHORTEST_ADDRESS = 7
+#: A card of 19 digits with joints between, and a security code.
+_LONGEST_NUMBER = 32
+#: With more findings it does not pay to compare them with the digits one by one.
+_FEW = 8
 
-_Span = tuple[str, int, int]
+#: More than this behind the last place that is hidden by itself, in characters, is not looked at: as much as tells a
+#: secret that begins before.
+_BEHIND = 1024
+
+_ABOUT_PHONES = frozenset({WEAK_PHONE, TELLING, SILENT})
+MOST_FINDINGS = _phones.MOST_FINDINGS
+_Span = _families.Span
 _start_of = itemgetter(1)
 Judge = Callable[[str], bool]
 
@@ -67,128 +71,181 @@ class Finder:
 
     def __init__(self, policy: Policy, is_secret: Judge) -> None:
         wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
-        self._wanted = wanted
-        self._cards, self._ssns, self._phones = (name in wanted for name in ("CREDIT_CARD", "US_SSN", "PHONE_NUMBER"))
-        self._ip = policy.ip if "IP_ADDRESS" in wanted else IpScope.OFF
+        self._wanted = wanted - {"IP_ADDRESS"} if policy.ip is IpScope.OFF else wanted
+        self._scan_from = sys.maxsize
+        self._scan: Callable[[bytes], AbstractSet[str]] = _nothing
+        if policy.engine is Engine.HYPERSCAN:
+            from universal_framework.observability.redaction import _scan
+
+            self._scan_from, self._scan = _scan.SHORTEST, _scan.scanner(frozenset(map(_names.joined, policy.keys)))
+        self._local_too = policy.ip is IpScope.ALL
         self._detectors = tuple(one for one in policy.detectors if one.name in wanted)
         self._is_secret = is_secret
         self._says_secret = _gate.speaker((*_names.stems(), *map(_names.joined, policy.keys)))
 
     def find(self, text: str, key: str) -> list[_Span]:
         """Return type, start and end of what is found in `text`; `key` is the verdict on the value's name."""
-        folded = text if text.isascii() and "\\" not in text else _fold.fold(text)
+        if "0" <= text[:1] <= "9" and (whole := self._whole_number(text)) is not None:
+            return [whole]
+        if text.isascii() and "\\" not in text:
+            folded, raw = text, text.encode()
+        else:
+            folded = _fold.fold(text)
+            raw = folded.encode("latin-1", "replace")
         found: list[_Span] = []
-        for detector in self._detectors:
-            _custom(detector, folded, found)
-        raw = folded.encode("latin-1", "replace")
+        if self._detectors:
+            for detector in self._detectors:
+                _custom(detector, folded, found)
+        wanted: AbstractSet[str] = self._wanted
+        if len(folded) >= self._scan_from:
+            wanted = self._scanned(raw)
         classes = raw.translate(_gate.FLAT, _gate.JOINTS)
         if classes.isdigit():
-            self._in_number(folded, key, raw, len(classes), found)
-        else:
-            self._in_words(folded, key, raw, classes.decode("latin-1"), found)
+            self._in_number(folded, key, raw, len(classes), wanted, found)
+        elif wanted:
+            self._in_words(folded, key, raw, classes.decode("latin-1"), wanted, found)
         if folded is not text:
             if found:
-                origin = _fold.origins(text)
-                found = [(entity, origin[start], origin[end]) for entity, start, end in found]
+                found = _unfolded(text, _in_order(found, len(folded)))
             for detector in self._detectors:
                 _custom(detector, text, found)
-        return found if len(found) < 2 else _resolved(found)
+        return found if len(found) < 2 else _in_order(found, len(text))
 
-    def _in_number(self, text: str, key: str, raw: bytes, digits: int, found: list[_Span]) -> None:
+    def _whole_number(self, text: str) -> _Span | None:
+        """Return the finding if `text` is an address or a card and nothing else, as values of their own are."""
+        length = len(text)
+        if self._detectors or length > _LONGEST_NUMBER:
+            return None
+        if "." in text[1:4]:
+            match = _patterns.IPV4.match(text)
+            if match is None or match.end() != length or "IP_ADDRESS" not in self._wanted:
+                return None
+            return ("IP_ADDRESS", 0, length) if _checks.is_ipv4(text, local_too=self._local_too) else None
+        if length <= _families.LONGEST_ARTICLE or "CREDIT_CARD" not in self._wanted:
+            return None
+        match = _patterns.CARD.match(text)
+        if match is None or match.end() != length:
+            return None
+        return ("CREDIT_CARD", 0, length) if _checks.is_card(text.encode().translate(None, b" .-")) else None
+
+    def _scanned(self, raw: bytes) -> AbstractSet[str]:
+        """Return those of the types asked for that may be in a text."""
+        possible = self._scan(raw)
+        wanted = self._wanted & possible
+        return wanted | (possible & _ABOUT_PHONES) if "PHONE_NUMBER" in self._wanted else wanted
+
+    def _in_number(
+        self, text: str, key: str, raw: bytes, digits: int, wanted: AbstractSet[str], found: list[_Span]
+    ) -> None:
         """Look through a text of digits and their joints only, `digits` of them."""
-        if digits >= _FEWEST_OF_CARD and self._cards:
-            _cards(text, key, found)
-        dots = text.count(".")
-        if dots >= _DOTS and self._ip is not IpScope.OFF:
-            self._addresses(text, dots, 0, found)
-        if digits < _FEWEST_OF_PHONE or (found and found[-1][2] - found[-1][1] == len(text)):
+        length = len(text)
+        if digits >= _checks.SHORTEST_CARD and "CREDIT_CARD" in wanted:
+            _families.cards(text, key, raw, found)
+            if found and found[-1][2] - found[-1][1] == length:
+                return
+        if "IP_ADDRESS" in wanted and text.count(".") >= _DOTS:
+            _families.ipv4(text, found, local_too=self._local_too)
+            if found and found[-1][2] - found[-1][1] == length:
+                return
+        if digits < _FEWEST_OF_PHONE:
             return
-        if digits >= _FEWEST_OF_SSN and self._ssns and text.count("-") >= _DASHES:
-            _ssns(text, found)
-        if self._phones and not (found and _tell_all_digits(found, raw)):
-            _phones.find(text, key, found, _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG)
+        if digits >= _checks.DIGITS_OF_SSN and "US_SSN" in wanted and text.count("-") >= _DASHES:
+            _families.ssns(text, found)
+        if ("PHONE_NUMBER" in wanted or (key is _names.TELEPHONE and WEAK_PHONE in wanted)) and not (
+            found and _tell_all_digits(found, raw)
+        ):
+            _phones.find(text, key, raw, found, _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG)
 
-    def _in_words(self, text: str, key: str, raw: bytes, flat: str, found: list[_Span]) -> None:
+    def _in_words(
+        self, text: str, key: str, raw: bytes, flat: str, wanted: AbstractSet[str], found: list[_Span]
+    ) -> None:
         """Look through any text; `flat` is its characters' classes, joints left out."""
         length = len(text)
-        wanted = self._wanted
-        if "000000000000" in flat and self._cards:
-            _cards(text, key, found)
-        if self._ip is not IpScope.OFF:
-            dots, colons = text.count("."), text.count(":")
-            if dots >= _DOTS or colons >= _COLONS:
-                self._addresses(text, dots, colons, found)
+        if "000000000000" in flat and "CREDIT_CARD" in wanted:
+            _families.cards(text, key, raw, found)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
+        if "IP_ADDRESS" in wanted:
+            if "." in text and text.count(".") >= _DOTS:
+                _families.ipv4(text, found, local_too=self._local_too)
+            if ":" in text and text.count(":") >= _COLONS:
+                _families.ipv6(text, found, local_too=self._local_too)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         if found and found[-1][2] - found[-1][1] == length:
             return
-        rare = "\x01" in flat
-        if rare and ("@" in text or "%40" in text):
+        if (rare := "\x01" in flat) and ("@" in text or "%40" in text):
             if "://" in text and "URL_CREDENTIALS" in wanted:
-                _spans("URL_CREDENTIALS", _patterns.URL_CREDENTIALS, text, found)
+                _families.spans("URL_CREDENTIALS", _patterns.URL_CREDENTIALS, text, found)
             if "EMAIL_ADDRESS" in wanted:
-                _emails(text, found)
+                _families.emails(text, found)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         if ("earer" in text or "asic" in text) and "AUTHORIZATION" in wanted:
-            _authorizations(text, found)
+            _families.authorizations(text, found)
         if length >= _tokens.RUN_LENGTH:
             marked = raw.translate(_tokens.RUN_BYTES).decode()
             has_run = _tokens.SHORTEST_RUN in marked
             if has_run and "eyJ" in text and "JWT" in wanted:
-                _spans("JWT", _patterns.JWT, text, found)
+                _families.spans("JWT", _patterns.JWT, text, found)
             if "-----BEGIN" in text and "PRIVATE_KEY" in wanted:
-                _private_keys(text, found)
+                _families.private_keys(text, found)
             if has_run and "API_TOKEN" in wanted:
-                _tokens_in(text, marked, found)
+                _families.tokens(text, marked, found)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         digits = "0000000" in flat
         if length >= _SHORTEST_IBAN and (digits or "AA00" in flat) and "IBAN_CODE" in wanted:
-            _ibans(text, raw, found)
+            _families.ibans(text, raw, found)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         if digits:
-            if "000000000" in flat and self._ssns:
-                _ssns(text, found)
-            if self._phones and not (found and _tell_all_digits(found, raw)):
-                _phones.find(text, key, found, _phones.shapes(text, key))
+            if "000000000" in flat and "US_SSN" in wanted:
+                _families.ssns(text, found)
+            if ("PHONE_NUMBER" in wanted or WEAK_PHONE in wanted) and not (found and _tell_all_digits(found, raw)):
+                shapes = _shapes(raw, key, wanted)
+                if _asked(shapes, wanted):
+                    _phones.find(text, key, raw, found, shapes)
+            if len(found) > MOST_FINDINGS:
+                text, raw = _front(text, raw, found)
         if (
             ("=" in text or ":" in text or "--" in text or (rare and (">" in text or "%3" in text)))
             and "SECRET" in wanted
             and self._says_secret(text)
         ):
-            found.extend([("SECRET", *span) for span in _assignments.find(text, self._is_secret)])
+            _assignments.find(text, self._is_secret, found)
 
-    def _addresses(self, text: str, dots: int, colons: int, found: list[_Span]) -> None:
-        local_too = self._ip is IpScope.ALL
-        judged: dict[str, bool] = {}
-        if dots >= _DOTS:
-            looks = end = 0
-            last = len(text) - _SHORTEST_ADDRESS
-            search = _patterns.IPV4.search
-            while end <= last and (match := search(text, end)) is not None:
-                start, end = match.span()
-                candidate = text[start:end]
-                good = judged.get(candidate)
-                if good is None:
-                    good = judged[candidate] = _checks.is_ipv4(candidate, local_too=local_too)
-                if good:
-                    if start and looks < _MOST_LOOKS:
-                        looks += 1
-                        if _patterns.VERSION_BEFORE.search(text, max(0, start - 24), start):
-                            continue
-                    found.append(("IP_ADDRESS", start, end))
-        if colons >= _COLONS:
-            for match in _patterns.IPV6.finditer(text):
-                candidate = match.group()
-                good = judged.get(candidate)
-                if good is None:
-                    good = judged[candidate] = _checks.is_ipv6(candidate, local_too=local_too)
-                if good:
-                    found.append(("IP_ADDRESS", *match.span()))
+
+def _shapes(raw: bytes, key: str, wanted: AbstractSet[str]) -> Lazy:
+    """Return what numbers to look for; ask the text only if it was not looked at before."""
+    if SILENT in wanted:
+        return _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG
+    return _phones.PHONE if TELLING in wanted else _phones.shapes(raw, key)
+
+
+def _asked(shapes: Lazy, wanted: AbstractSet[str]) -> bool:
+    """Say whether one of `shapes` may be there."""
+    return "PHONE_NUMBER" in wanted or (shapes is _phones.PHONE and WEAK_PHONE in wanted)
 
 
 def _tell_all_digits(found: list[_Span], raw: bytes) -> bool:
-    """Say whether no number but those found can begin: all digits are theirs, and no sign or bracket precedes them."""
-    rest = bytearray(raw)
-    for _, start, end in found:
-        if start and raw[start - 1] in b"+(":
+    """Say whether no number but those found can begin: all digits are theirs, and there is no sign or bracket."""
+    if len(found) > _FEW or b"+" in raw or b"(" in raw:
+        return False
+    flat = raw.translate(_gate.FLAT)
+    digit = flat.find(b"0")
+    while digit >= 0:
+        for _, start, end in found:
+            if start <= digit < end:
+                break
+        else:
             return False
-        rest[start:end] = b"?" * (end - start)
-    return not rest.translate(None, _checks.NO_DIGITS)
+        digit = flat.find(b"0", end)
+    return True
+
+
+def _nothing(_raw: bytes) -> AbstractSet[str]:
+    return frozenset()
 
 
 def _all_names(policy: Policy) -> Iterator[str]:
@@ -197,15 +254,34 @@ def _all_names(policy: Policy) -> Iterator[str]:
         yield detector.name
 
 
-def _resolved(found: list[_Span]) -> list[_Span]:
-    """Return the spans in order; of those that overlap, one over all of them, of the longest one's type."""
+def _in_order(found: list[_Span], length: int) -> list[_Span]:
+    """Return the spans in order; of those that overlap, one over all of them, of the longest one's type.
+
+    Of more spans than are looked for, the first stay, and one is all that follows: to the end of the text, `length`.
+    """
     found.sort(key=_start_of)  # is stable: earlier families win
+    if len(found) > MOST_FINDINGS:
+        found[MOST_FINDINGS:] = [(TOO_MANY, found[MOST_FINDINGS][1], length)]
     done = 0
     for _, start, end in found:
         if start < done:
             return _merged(found)
         done = end
     return found
+
+
+def _front(text: str, raw: bytes, found: list[_Span]) -> tuple[str, bytes]:
+    """Return as much of a text as is still worth a look, with so many findings; forget those behind."""
+    found.sort(key=_start_of)
+    del found[MOST_FINDINGS + 1 :]
+    end = found[-1][1] + _BEHIND
+    return text[:end], raw[:end]
+
+
+def _unfolded(text: str, found: list[_Span]) -> list[_Span]:
+    """Return spans of the folded `text`, in order, as spans of `text`."""
+    places = iter(_fold.origins(text, [place for _, start, end in found for place in (start, end)]))
+    return [(entity, next(places), next(places)) for entity, _, _ in found]
 
 
 def _merged(order: list[_Span]) -> list[_Span]:
@@ -218,15 +294,10 @@ def _merged(order: list[_Span]) -> list[_Span]:
             result.append(new)
             longest = length
             continue
-        entity = new[0] if length > longest else last[0]
+        entity = new[0] if length > longest or new[0] is TOO_MANY else last[0]
         longest = max(longest, length)
         result[-1] = entity, last[1], max(last[2], new[2])
     return result
-
-
-def _spans(entity: str, pattern: Lazy, text: str, found: list[_Span]) -> None:
-    for match in pattern.finditer(text):
-        found.append((entity, *match.span()))  # noqa: PERF401 - there are few
 
 
 def _custom(detector: Detector, text: str, found: list[_Span]) -> None:
@@ -240,206 +311,3 @@ def _custom(detector: Detector, text: str, found: list[_Span]) -> None:
     for start, end in detector.find(text):
         if 0 <= start < end <= len(text):
             found.append((detector.name, start, end))
-
-
-def _private_keys(text: str, found: list[_Span]) -> None:
-    """Find whole blocks; of a key that was cut off, all that may belong to it."""
-    position = 0
-    ends = True
-    while (begin := _patterns.PEM_BEGIN.search(text, position)) is not None:
-        end = _patterns.PEM_END.search(text, begin.end()) if ends else None
-        if end is None:
-            ends = False
-            body = _patterns.PEM_BODY.match(text, begin.end())
-            position = body.end() if body is not None else begin.end()
-        else:
-            position = end.end()
-        found.append(("PRIVATE_KEY", begin.start(), position))
-
-
-def _emails(text: str, found: list[_Span]) -> None:
-    encoded = "%40" in text
-    end = 0
-    while encoded or (at := text.find("@", end)) >= 0:
-        match = _patterns.EMAIL.search(text, end if encoded else max(end, at - _patterns.LONGEST_LOCAL))
-        if match is None:
-            return
-        start, end = match.span()
-        local, sign, domain = text[start:end].partition("@")
-        if not sign:
-            local, _, domain = local.partition("%40")
-        if len(local) < _SHORTER_THAN_MOST and local.lower() in _GIT_USERS:
-            continue
-        if domain[domain.rindex(".") + 1 :].lower() in _UNITS:
-            continue
-        if domain[0] in _DIGITS_OR_V and _NO_DOMAIN.match(domain):
-            continue
-        found.append(("EMAIL_ADDRESS", start, end))
-
-
-def _authorizations(text: str, found: list[_Span]) -> None:
-    for match in _patterns.AUTHORIZATION.finditer(text):
-        value = match.group(1).rstrip(".")
-        is_secret = _is_basic(value) if match.group()[1] in "aA" else _is_bearer(value)
-        if is_secret:
-            found.append(("AUTHORIZATION", match.start(1), match.start(1) + len(value)))
-
-
-def _is_basic(value: str) -> bool:
-    """Say whether `value` is base64 of ``user:password``."""
-    try:
-        return b":" in binascii.a2b_base64(value + "=" * (-len(value) % 4), strict_mode=True)
-    except (binascii.Error, ValueError):
-        return False
-
-
-def _is_bearer(value: str) -> bool:
-    """Tell credentials from prose such as ``bearer authentication``, ``bearer token-based``."""
-    if len(value) >= 24:
-        return True
-    return any(char in "0123456789._~+/=" for char in value) or not (value.islower() or value.istitle())
-
-
-def _tokens_in(text: str, marked: str, found: list[_Span]) -> None:
-    jointed = False
-    for start, end in _tokens.runs(marked):
-        if text[start:end].isalnum():  # one word: a token begins where the word does
-            match = _tokens.prefixed().match(text, start, end)
-            if match is not None:
-                found.append(("API_TOKEN", start, match.end()))
-            continue
-        jointed = True
-        for match in _tokens.prefixed().finditer(text, start, end):
-            found.append(("API_TOKEN", *match.span()))  # noqa: PERF401 - there are few
-    if ":A" in text:
-        _spans("API_TOKEN", _tokens.TELEGRAM, text, found)
-    if jointed:
-        _jointed_tokens(text, found)
-
-
-def _jointed_tokens(text: str, found: list[_Span]) -> None:
-    """Find the tokens that are told by a joint in their middle."""
-    if text.count(".") >= 2:
-        for match in _tokens.DISCORD.finditer(text):
-            token = match.group()
-            if any(char.isdigit() for char in token) and any(char.isupper() for char in token):
-                found.append(("API_TOKEN", *match.span()))
-    if "Q~" in text:
-        _spans("API_TOKEN", _tokens.AZURE_CLIENT, text, found)
-    if "_mmk" in text:
-        _spans("API_TOKEN", _tokens.MAXMIND, text, found)
-
-
-def _ibans(text: str, raw: bytes, found: list[_Span]) -> None:
-    if "AA00" not in raw.translate(_LETTERS_AND_DIGITS).decode("latin-1"):
-        return
-    looks = position = 0
-    ends: dict[str, int] = {}
-    for match in _patterns.IBAN.finditer(text):
-        start = match.start() - _patterns.IBAN_COUNTRY
-        if start < position:
-            continue
-        around = text[start : start + _AROUND_IBAN]
-        length = ends.get(around)
-        if length is None:
-            length = _length_of_iban(text, start)
-            if length < _AROUND_IBAN:
-                ends[around] = length
-        if not length:
-            continue
-        looks += 1
-        end = start + length
-        if looks > _MOST_LOOKS or _checks.is_iban(text[start:end].replace(" ", "").replace("-", "")):
-            found.append(("IBAN_CODE", start, end))
-            position = end
-
-
-def _length_of_iban(text: str, start: int) -> int:
-    """Return how many characters the IBAN that seems to begin at `start` has; 0 if it ends inside a word."""
-    length = _checks.IBAN_LENGTHS.get(text[start : start + 2].upper())
-    if length is None:
-        return 0
-    end = _end_of_iban(text, start, length)
-    return 0 if end > len(text) or text[end : end + 1].isalnum() else end - start
-
-
-_LETTERS_AND_DIGITS = bytes(
-    ord("0") if 48 <= byte <= 57 else ord("A") if 65 <= byte & 0xDF <= 90 else ord(" ") for byte in range(256)
-)
-
-
-def _end_of_iban(text: str, start: int, length: int) -> int:
-    """Return where `length` letters and digits end that may have single separators between them."""
-    end = start + length
-    missing = text.count(" ", start, end) + text.count("-", start, end)
-    while missing:
-        new = end + missing
-        missing = text.count(" ", end, new) + text.count("-", end, new)
-        end = new
-    return end
-
-
-def _cards(text: str, key: str, found: list[_Span]) -> None:
-    judged: dict[str, int] = {}
-    search = _patterns.CARD.search
-    last = len(text) - _FEWEST_OF_CARD
-    end = 0
-    while end <= last and (match := search(text, end)) is not None:
-        start, end = match.span()
-        candidate = text[start:end]
-        length = judged.get(candidate)
-        if length is None:
-            length = len(candidate) if _checks.is_card(_checks.digits_of(candidate)) else _length_of_card(candidate)
-            judged[candidate] = length
-        if length and (length > _LONGEST_ARTICLE or not _is_article(text, start, key)):
-            found.append(("CREDIT_CARD", start, start + length))
-
-
-def _length_of_card(candidate: str) -> int:
-    """Return how much of `candidate`, no card itself, is one without its last groups: security codes; or 0."""
-    while True:
-        candidate = candidate.rstrip("0123456789").rstrip(" .-")
-        if len(candidate) < _SHORTEST_GROUPED_CARD:
-            return 0
-        if _checks.is_card(_checks.digits_of(candidate)):
-            return len(candidate)
-
-
-def _is_article(text: str, start: int, key: str) -> bool:
-    """Say whether a number short enough for an article (EAN-13, GS1) is called *order*, *ean* or *id*."""
-    before = _WORD_BEFORE.search(text, max(0, start - 24), start)
-    return key == _names.IDENTIFIER if before is None else _phones.is_identifier(before.group(1))
-
-
-def _ssns(text: str, found: list[_Span]) -> None:
-    """Find those with dashes, and those without that *ssn* or *social* precedes."""
-    is_said: bool | None = None
-    judged: dict[str, bool] = {}
-    looks = end = 0
-    search = _patterns.SSN.search
-    last = len(text) - _FEWEST_OF_SSN
-    while end <= last and (match := search(text, end)) is not None:
-        start, end = match.span()
-        if text[start + 3] != "-":
-            if is_said is None:
-                is_said = _says_ssn(text)
-            if not is_said:
-                continue
-            if looks < _MOST_LOOKS:
-                looks += 1
-                if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
-                    continue
-        candidate = text[start:end]
-        good = judged.get(candidate)
-        if good is None:
-            good = judged[candidate] = _checks.is_ssn(_checks.digits_of(candidate))
-        if good:
-            found.append(("US_SSN", start, end))
-
-
-def _says_ssn(text: str) -> bool:
-    if text.isascii():
-        lower = text.lower()
-        if "ss" not in lower and "social" not in lower:
-            return False
-    return _patterns.SSN_CONTEXT.search(text) is not None

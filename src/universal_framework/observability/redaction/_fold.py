@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from array import array
+from collections.abc import Iterator
 
 from universal_framework.observability.redaction._lazy import Lazy
 
@@ -24,6 +24,14 @@ _FULL_WIDTH = "\uff01-\uff5e"
 _MAYBE = Lazy(f"[{_ZERO_WIDTH}{_SPACES}{_DASHES}{_FULL_WIDTH}]|(?![0-9])\\d")
 _INVISIBLE = Lazy(f"[{_ZERO_WIDTH}]+")
 _CODE = Lazy(r"\\u00([2-46-7][0-9A-Fa-f]|5[0-9ABD-Fabd-f])")  # all of ASCII but the backslash itself
+#: What the two digits of one mean, in either case of both.
+_MEANT = {
+    spelled: chr(code)
+    for code in range(0x20, 0x80)
+    if code != ord("\\")
+    for low in (f"{code:02x}",)
+    for spelled in (low, low.upper(), low[0] + low[1].upper(), low[0].upper() + low[1])
+}
 _LETTERS = {"/": "/", "n": "\n", "r": "\r", "t": "\t"}
 _ESCAPE = Lazy(rf"{_CODE.pattern}|\\([/nrt])")
 
@@ -60,32 +68,33 @@ def fold(text: str) -> str:
         text = text.translate(_TABLE)
     if "\\" in text:
         if "\\u00" in text:
-            text = _CODE.sub(_decoded, text)
+            text = _decoded(text)
         for letter, plain in _LETTERS.items():
             text = text.replace(f"\\{letter}", plain)
     return text
 
 
-def origins(text: str) -> array[int]:
-    """Return where each character of ``fold(text)`` stands in `text`, and at the end the length of `text`."""
-    visible = array("q")
-    done = 0
-    if not text.isascii():
-        for match in _INVISIBLE.finditer(text):
-            visible.extend(range(done, match.start()))
-            done = match.end()
-    visible.extend(range(done, len(text) + 1))
+def origins(text: str, places: list[int]) -> list[int]:
+    """Return where the characters of ``fold(text)`` at `places`, which are in order, stand in `text`."""
     plain = text if text.isascii() else text.translate(_TABLE)
-    if "\\" not in plain:
-        return visible
-    result = array("q")
-    done = 0
-    for match in _ESCAPE.finditer(plain):
-        result.extend(visible[done : match.start() + 1])
-        done = match.end()
-    result.extend(visible[done:])
+    if "\\" in plain:
+        places = _moved(places, _ESCAPE.finditer(plain), 1)
+    return places if text.isascii() else _moved(places, _INVISIBLE.finditer(text), 0)
+
+
+def _moved(places: list[int], matches: Iterator[re.Match[str]], kept: int) -> list[int]:
+    """Return `places` as they were before each of `matches` was replaced by `kept` characters."""
+    result = []
+    shift = 0
+    match = next(matches, None)
+    for place in places:
+        while match is not None and match.start() - shift + kept <= place:
+            shift += match.end() - match.start() - kept
+            match = next(matches, None)
+        result.append(place + shift)
     return result
 
 
-def _decoded(match: re.Match[str]) -> str:
-    return chr(int(match.group(1), 16))
+def _decoded(text: str) -> str:
+    front, *rest = text.split("\\u00")
+    return front + "".join([_MEANT.get(part[:2], "\\u00" + part[:2]) + part[2:] for part in rest])

@@ -15,11 +15,11 @@ from universal_framework.observability.redaction._lazy import Lazy
 _LABEL = r"[^\W_](?:[\w-]{0,61}+)"
 
 #: A local part, ``@`` or its percent-encoding, labels. RFC 5321, 6531; quoted local parts and address literals
-#: are left out.
+#: are left out. The empty groups tell where the domain and its last label begin.
 LONGEST_LOCAL = 128
 EMAIL = Lazy(
-    r"\w(?<![\w.+-].)[\w.+'-]{0,127}+(?:@|%40)"
-    rf"(?:{_LABEL}\.){{1,8}}(?:xn--[A-Za-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})(?![\w@])",
+    r"\w(?<![\w.+-].)[\w.+'-]{0,127}+(?:@|%40)()"
+    rf"(?:{_LABEL}\.){{1,8}}()(?:xn--[A-Za-z0-9-]{{2,59}}|[^\W\d_]{{2,24}})(?![\w@])",
 )
 
 #: The ``user:password`` of an authority (RFC 3986, 3.2.1); the password may hold ``@`` unencoded.
@@ -58,8 +58,11 @@ CARD = Lazy(
     r")(?![\w]|[.-][0-9])",
 )
 
-#: Three, two and four digits; without the dashes only where the text says what they are.
-SSN = Lazy(r"[0-9](?<![\w.+-].)[0-9]{2}([ .-]?)[0-9]{2}\1[0-9]{4}(?![\w-]|\.[0-9])")
+#: Three, two and four digits; without the dashes only where the text says what they are. Areas 000, 666 and 900-999,
+#: group 00 and serial 0000 are never issued. https://www.ssa.gov/employer/randomization.html
+SSN = Lazy(
+    r"[0-8](?<![\w.+-].)[0-9]{2}(?<!000)(?<!666)([ .-]?)(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![\w-]|\.[0-9])",
+)
 SSN_CONTEXT = Lazy(r"\b(?:ssn|ss#|social)", re.IGNORECASE)
 
 IPV4 = Lazy(r"[0-9](?<![\w.-].)[0-9]{0,2}+\.(?:[0-9]{1,3}+\.){2}[0-9]{1,3}+(?![\w]|\.[0-9]|-[A-Za-z])")

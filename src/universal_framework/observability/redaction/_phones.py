@@ -71,6 +71,8 @@ PHONE = Lazy(
         r"(?<=\()" + _any_of(_BRACKETED),
     ),
 )
+#: What stands between the digits of all shapes.
+_JOINTS = b" .()/-+"
 _WITH_COUNTRY = frozenset({"plus", "wrapped", "abroad"})
 _PLAIN_RUN = frozenset({"plain", "trunk_plain"})
 _IN_BRACKETS = frozenset({"bracketed", "prefixed"})
@@ -106,8 +108,8 @@ _IDENTIFIER_WORDS = frozenset(
     """.split(),
 )
 _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
-_TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
-_SAYING_WORDS = _TELLING_WORDS | _IDENTIFIER_WORDS
+TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
+_SAYING_WORDS = TELLING_WORDS | _IDENTIFIER_WORDS
 _WORD = Lazy(r"[A-Za-z]+")
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
 _OWNED = Lazy(
@@ -117,49 +119,55 @@ _OWNED = Lazy(
 )
 #: So many candidates of one text are looked at closely.
 MOST_LOOKS = 64
+#: So many findings of one text, and of one type, are hidden one by one.
+MOST_FINDINGS = 128
 #: Digits of the shortest number of any shape.
 _SHORTEST = 6
 #: A telling word and seven digits (``no 1234567``).
 _SHORTEST_WITH_WORD = 10
 _BEFORE = 48
 _AFTER = 20
+#: More than is looked at before a candidate, whose number included.
+_FAR_BEFORE = 80
 #: How far before the candidate an order or an id may be named to claim it, in characters.
 _NEAR = 12
 
 #: Country calling codes (ITU-T E.164, annex): those of one and two digits; the rest have three.
 _SHORT_CODES = frozenset(
-    "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 "
-    "86 90 91 92 93 94 95 98".split(),
+    b"1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 "
+    b"86 90 91 92 93 94 95 98".split(),
 )
-_LONG_CODE_STARTS = frozenset("21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
+_LONG_CODE_STARTS = frozenset(b"21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
 
 
-def shapes(text: str, key: str) -> Lazy:
+def shapes(raw: bytes, key: str) -> Lazy:
     """Return what to look for: weak shapes only where the name or the text says *call* or *fax*."""
-    return PHONE if key is _names.TELEPHONE or _says_telephone(text) else STRONG
+    return PHONE if key is _names.TELEPHONE or _says_telephone(raw) else STRONG
 
 
-def find(text: str, key: str, found: list[tuple[str, int, int]], pattern: Lazy) -> None:
+def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pattern: Lazy) -> None:
     """Append the telephone numbers of `text` to `found`, but for those that begin inside a span of it.
 
-    `key` is a verdict of `_names` on the value's name, `pattern` one of `STRONG` and `PHONE`. After `MOST_LOOKS`
-    candidates the rest is taken for what it looks like.
+    `key` is a verdict of `_names` on the value's name, `raw` the text's bytes in Latin-1, `pattern` one of `STRONG` and
+    `PHONE`. After `MOST_LOOKS` candidates the rest is taken for what it looks like.
     """
     looks = end = 0
     taken = sorted([(begin, end) for _, begin, end in found]) if found else ()
+    most = len(found) + MOST_FINDINGS
     last = len(text) - _SHORTEST
-    while end <= last and (match := pattern.search(text, end)) is not None:
+    search = pattern.search
+    known: dict[tuple[str, str], str] = {}
+    while end <= last and (match := search(text, end)) is not None:
         start, end = match.span()
-        if looks >= MOST_LOOKS:
-            found.extend([("PHONE_NUMBER", *more.span()) for more in pattern.finditer(text, start)])
-            return
         if taken:
             before = bisect.bisect_right(taken, (start, len(text))) - 1
             if before >= 0 and start < taken[before][1]:
                 continue
         looks += 1
-        if _is_phone(match, text, key):
+        if looks > MOST_LOOKS or _is_phone(match, raw[start:end], text, key, known):
             found.append(("PHONE_NUMBER", start, end))
+            if len(found) > most:
+                return
 
 
 def is_identifier(word: str) -> bool:
@@ -167,65 +175,72 @@ def is_identifier(word: str) -> bool:
     return word.lower() in _IDENTIFIER_WORDS
 
 
-def _says_telephone(text: str) -> bool:
-    if len(text) < _SHORTEST_WITH_WORD:
+def _says_telephone(raw: bytes) -> bool:
+    if len(raw) < _SHORTEST_WITH_WORD:
         return False
-    return not _TELLING_WORDS.isdisjoint(_WORD.findall(text.lower()))
+    return not TELLING_WORDS.isdisjoint(_WORD.findall(raw.lower().decode("latin-1")))
 
 
-def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
+def _is_phone(match: re.Match[str], candidate: bytes, text: str, key: str, known: dict[tuple[str, str], str]) -> bool:
     kind = match.lastgroup
-    candidate = match.group()
-    digits = _checks.digits_of(_without_extension(candidate)).decode()
+    digits = candidate.translate(None, _JOINTS)
+    if not digits.isdigit():  # an extension, which is no part of the number
+        mark = _EXTENSION_MARK.search(text, match.start(), match.end())
+        digits = candidate[: mark and mark.start() - match.start()].translate(None, _checks.NO_DIGITS)
     count = len(digits)
     if kind in _WITH_COUNTRY:
         return _is_international(candidate, digits)
-    if not 7 <= count <= 15 or (kind not in _NO_DATE and _DATE.match(candidate)):
+    if not 7 <= count <= 15 or (kind not in _NO_DATE and _DATE.match(text, match.start(), match.end())):
         return False
     if kind == "american":
         strong = True
     elif kind in _IN_BRACKETS:
-        strong = count >= 9 or candidate.startswith("(0")
+        strong = count >= 9 or candidate[:2] == b"(0"
     elif kind == "trunk":
-        strong = 9 <= count <= 12 and (count >= 10 or " " not in candidate or candidate.count(" ") > 1)
+        strong = 9 <= count <= 12 and (count >= 10 or b" " not in candidate or candidate.count(b" ") > 1)
     else:
         if kind in _PLAIN_RUN:
-            possible = (count != 10 or digits[0] != "1") and (count < 13 or digits.startswith("00"))
+            possible = (count != 10 or digits[:1] != b"1") and (count < 13 or digits[:2] == b"00")
         else:
             possible = count <= 13 and not _is_odd_grouping(candidate)
-        return possible and _beside(match, text, key) == _names.TELEPHONE
-    said = _beside(match, text, key)
+        return possible and _beside(match, text, key, known) == _names.TELEPHONE
+    said = _beside(match, text, key, known)
     return said == _names.TELEPHONE or (strong and said == _names.PLAIN)
 
 
-def _without_extension(candidate: str) -> str:
-    if "#" not in candidate and not candidate.upper().isupper():  # no letters
-        return candidate
-    mark = _EXTENSION_MARK.search(candidate)
-    return candidate if mark is None else candidate[: mark.start()]
-
-
-def _is_international(candidate: str, digits: str) -> bool:
-    digits = digits.removeprefix("00")
+def _is_international(candidate: bytes, digits: bytes) -> bool:
+    digits = digits.removeprefix(b"00")
     if not 7 <= len(digits) <= 15:
         return False
-    if candidate.lstrip("(+").isdigit():  # in one piece: +4915112345678, but not a gain of +1200000
-        if digits[0] == "1":
+    if candidate.lstrip(b"(+").isdigit():  # in one piece: +4915112345678, but not a gain of +1200000
+        if digits[:1] == b"1":
             return len(digits) == 11
-        return len(digits) >= 9 and (digits[:2] in _SHORT_CODES or digits[0] == "7" or digits[:2] in _LONG_CODE_STARTS)
+        return len(digits) >= 9 and (
+            digits[:2] in _SHORT_CODES or digits[:1] == b"7" or digits[:2] in _LONG_CODE_STARTS
+        )
     return len(digits) >= 8
 
 
-def _is_odd_grouping(candidate: str) -> bool:
+def _is_odd_grouping(candidate: bytes) -> bool:
     """Tell two numbers that happen to be neighbours (``1 2345678``, ``52.520008``) from the groups of one."""
-    return candidate.count(".") == 1 and (len(candidate) != 9 or candidate[4] != ".")
+    return candidate.count(b".") == 1 and (len(candidate) != 9 or candidate[4:5] != b".")
 
 
-def _beside(match: re.Match[str], text: str, key: str) -> str:
+def _beside(match: re.Match[str], text: str, key: str, known: dict[tuple[str, str], str]) -> str:
     """Return what the nearest telling word says, before the candidate first, then right after it, then the key."""
     start, end = match.span()
     if start == 0 and end == len(text):
         return key
+    if start < _FAR_BEFORE:
+        return _said_beside(text, start, end, key)
+    around = text[start - _FAR_BEFORE : start], text[end : end + _AFTER]
+    said = known.get(around)
+    if said is None:
+        said = known[around] = _said_beside(text, start, end, key)
+    return said
+
+
+def _said_beside(text: str, start: int, end: int, key: str) -> str:
     said, place = _names.PLAIN, start
     front = max(0, start - _BEFORE)
     if not _SAYING_WORDS.isdisjoint(map(str.lower, _WORD.findall(text, front, start))):

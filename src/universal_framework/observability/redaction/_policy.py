@@ -33,6 +33,13 @@ ENTITIES = (
     "PHONE_NUMBER",
 )
 
+#: What the rest of a text is called that holds more secrets than are hidden one by one; always masked.
+TOO_MANY = "TOO_MANY"
+
+#: What a first look says beside types: there are shapes that are telephone numbers if a word says so; a word does, or
+#: none does.
+WEAK_PHONE, TELLING, SILENT = "weak telephone number", "telling word", "no telling word"
+
 #: Shortest key that HMAC-SHA-256 should be given here, in bytes.
 MIN_HMAC_KEY = 16
 
@@ -66,6 +73,15 @@ class IpScope(str, Enum):
     ALL = "all"
 
 
+class Engine(str, Enum):
+    """What looks through long texts; what is found is the same."""
+
+    #: Nothing but the standard library.
+    PURE = "pure"
+    #: Hyperscan, which must be installed (``pip install 'logshift[hyperscan]'``): a first look that spares the second.
+    HYPERSCAN = "hyperscan"
+
+
 @dataclass(frozen=True, slots=True)
 class Detector:
     """A type of your own.
@@ -86,7 +102,7 @@ class Detector:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(str(self.name)):
             raise ValueError(f"Detector.name: {self.name!r} is not of the form MEMBER_ID (2 to 64 capitals, digits, _)")
-        if self.name in ENTITIES:
+        if self.name in {*ENTITIES, TOO_MANY}:
             raise ValueError(f"Detector.name: {self.name} is a built-in type; choose another name")
         if isinstance(self.find, re.Pattern):
             if not isinstance(self.find.pattern, str):
@@ -112,6 +128,7 @@ class Policy:
         not_keys: Key names that are not secret after all; exact up to spelling, stronger than `keys`.
         detectors: Types of your own.
         ip: Which IP addresses count.
+        engine: What looks through long texts.
         hmac_key: Secret key of ``Mode.HASH``, at least 16 bytes.
     """
 
@@ -120,6 +137,7 @@ class Policy:
     not_keys: frozenset[str] = frozenset()
     detectors: tuple[Detector, ...] = ()
     ip: IpScope = IpScope.PUBLIC
+    engine: Engine = Engine.PURE
     hmac_key: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -129,12 +147,21 @@ class Policy:
         put(self, "keys", _checked_keys("keys", self.keys))
         put(self, "not_keys", _checked_keys("not_keys", self.not_keys))
         put(self, "ip", _checked_choice("ip", IpScope, self.ip))
+        put(self, "engine", _checked_choice("engine", Engine, self.engine))
+        if self.engine is Engine.HYPERSCAN and not _is_installed("hyperscan"):
+            raise ValueError("Policy.engine: hyperscan is not installed; pip install 'logshift[hyperscan]'")
         if self.hmac_key is not None and not isinstance(self.hmac_key, bytes):
             raise TypeError(f"Policy.hmac_key: bytes are expected, not {type(self.hmac_key).__name__}")
         if self.hmac_key is not None and len(self.hmac_key) < MIN_HMAC_KEY:
             raise ValueError(f"Policy.hmac_key: {len(self.hmac_key)} bytes are too few; give at least {MIN_HMAC_KEY}")
         if self.hmac_key is None and Mode.HASH in self.modes.values():
             raise ValueError("Policy.hmac_key: mode 'hash' needs a key; give at least 16 secret bytes")
+
+
+def _is_installed(library: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(library) is not None
 
 
 def _checked_detectors(detectors: Iterable[Detector]) -> tuple[Detector, ...]:

@@ -19,7 +19,7 @@ from universal_framework.observability.redaction._replace import Replacer
 UNREADABLE = "[UNREADABLE]"
 
 #: No secret is shorter (``pwd=x``).
-_SHORTEST = 5
+SHORTEST = 5
 #: Letters alone are no secret up to this length.
 _WORD = 15
 _UUID = 36
@@ -40,9 +40,12 @@ class Redactor:
     __slots__ = (
         "__weakref__",
         "_fewer",
+        "_find",
         "_finder",
+        "_masks",
         "_more",
         "_plans",
+        "_replaced",
         "_replacer",
         "drops_secrets",
         "known_clean",
@@ -63,7 +66,9 @@ class Redactor:
         self.known_clean: dict[str, set[str]] = {verdict: set() for verdict in _names.VERDICTS}
         self._plans: dict[tuple[str, ...], bool] = {}
         self._finder = Finder(self.policy, self.sensitive_key)
+        self._find = self._finder.find
         self._replacer = Replacer(self.policy)
+        self._replaced, self._masks = self._replacer.replaced, self._replacer.masks
         #: Whether a number of any size may be something.
         self.looks_at_numbers = bool(self.policy.detectors)
         #: What hides every value of a sensitive name, or None; whether such fields are left out.
@@ -85,24 +90,30 @@ class Redactor:
 
     def named_text(self, text: str, verdict: str) -> str:
         """Return `text` without secrets; `verdict` is what the value's name says of it (`verdict`)."""
-        clean = self.known_clean[verdict]
-        length = len(text)
-        if length < _SHORTEST or text in clean:
+        if len(text) < SHORTEST or text in self.known_clean[verdict]:
             return text
+        return self.new_text(text, verdict)
+
+    def new_text(self, text: str, verdict: str) -> str:
+        """Do the same with a text that is long enough, and is not remembered."""
         try:
-            if (
-                (length <= _WORD and text.isalpha())
-                or ((length == _UUID or text.isalnum()) and self.knows_id(text))
-                or not (findings := self._finder.find(text, verdict))
-            ):
-                if length <= _SHORT:  # spare a text that keeps coming the next look; secrets are never remembered
-                    if len(clean) >= _REMEMBERED:
-                        clean.clear()
-                    clean.add(text)
-                return text
-            return self._replacer.replaced(text, findings)
+            if not (
+                (text.isalnum() and ((len(text) <= _WORD and text.isalpha()) or self.knows_id(text)))
+                or (len(text) == _UUID and self.knows_id(text))
+            ) and (findings := self._find(text, verdict)):
+                if len(findings) == 1:
+                    entity, start, end = findings[0]
+                    if mask := self._masks.get(entity):
+                        return f"{text[:start]}{mask}{text[end:]}"
+                return self._replaced(text, findings)
         except Exception:  # noqa: BLE001 - a custom detector may fail; then the text must not get through
             return UNREADABLE
+        if len(text) <= _SHORT:  # spare a text that keeps coming the next look; secrets are never remembered
+            clean = self.known_clean[verdict]
+            if len(clean) >= _REMEMBERED:
+                clean.clear()
+            clean.add(text)
+        return text
 
     def exception_text(self, text: str) -> str:
         """Return a rendered traceback without secrets: in messages, notes, causes and quoted source lines."""

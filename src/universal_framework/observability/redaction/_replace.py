@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from universal_framework.observability.redaction._policy import ENTITIES, Mode, Policy
+from universal_framework.observability.redaction._policy import ENTITIES, TOO_MANY, Mode, Policy
 
 #: Hashes are written with letters only; digits might look like something to redact.
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
@@ -27,11 +27,12 @@ class Replacer:
         self._key = policy.hmac_key or b""
         names = (*ENTITIES, *(detector.name for detector in policy.detectors))
         #: What hides a value without a look at it.
-        self._masks = {name: f"[{name}]" for name in names if self._modes.get(name, Mode.MASK) is Mode.MASK}
+        self.masks = {name: f"[{name}]" for name in names if self._modes.get(name, Mode.MASK) is Mode.MASK}
+        self.masks[TOO_MANY] = f"[{TOO_MANY}]"
 
     def mask(self, entity: str) -> str | None:
         """Return what hides every value of a type; None if it depends on the value."""
-        return self._masks.get(entity)
+        return self.masks.get(entity)
 
     def drops(self, entity: str) -> bool:
         """Say whether fields of sensitive names are left out."""
@@ -39,7 +40,7 @@ class Replacer:
 
     def replaced(self, text: str, findings: Sequence[tuple[str, int, int]]) -> str:
         """Return `text` with something else in the place of each finding."""
-        masks = self._masks
+        masks = self.masks
         if len(findings) == 1:
             entity, start, end = findings[0]
             mask = masks.get(entity) or self.replace(entity, text[start:end])
@@ -55,7 +56,7 @@ class Replacer:
 
     def replace(self, entity: str, secret: str) -> str:
         """Return what stands in a text instead of `secret`."""
-        mask = self._masks.get(entity)
+        mask = self.masks.get(entity)
         if mask is not None:
             return mask
         mode = self._modes[entity]

@@ -187,7 +187,7 @@ class _Walk:
             elif kind is str:
                 if value in clean[verdict] or len(value) < _SHORTEST:  # type: ignore[arg-type]
                     continue
-                new = redactor.named_text(value, verdict)  # type: ignore[arg-type]
+                new = redactor.new_text(value, verdict)  # type: ignore[arg-type]
             elif kind is dict:
                 new = self._dict(value, depth + 1)  # type: ignore[arg-type]
             elif value is None or kind is bool or (kind in _NUMBERS and -_SMALL < value < _SMALL and not numbers):  # type: ignore[operator]

@@ -216,3 +216,22 @@ def test_one_redactor_serves_many_threads(rng, canary):
 def test_redact_is_the_short_way():
     assert redact({"mail": MAIL}) == {"mail": MASK}
     assert redact(MAIL, Policy(modes={"EMAIL_ADDRESS": Mode.KEEP})) == MAIL
+
+
+def test_of_one_text_so_many_secrets_are_hidden_one_by_one_and_the_rest_as_a_whole():
+    some = " ".join([MAIL] * 128) + " and no more"
+    assert REDACTOR.text(some) == " ".join([MASK] * 128) + " and no more"
+    assert REDACTOR.text(f"{some} but {MAIL}, call") == " ".join([MASK] * 128) + " and no more but [TOO_MANY]"
+    mixed = f"{MAIL} 536-90-4399 203.0.113.77 4111 1111 1111 1111\u200b " * 200
+    new = REDACTOR.text(mixed)
+    assert new.count("[") == 129
+    assert new.endswith("[TOO_MANY]")
+    assert REDACTOR.text(new) is new
+
+
+@pytest.mark.parametrize("mode", [Mode.KEEP_LAST_FOUR, Mode.DROP, Mode.HASH])
+def test_no_mode_shows_anything_of_the_rest(mode):
+    from universal_framework.observability.redaction import ENTITIES
+
+    redactor = Redactor(Policy(modes=dict.fromkeys(ENTITIES, mode), hmac_key=b"0123456789abcdef"))
+    assert redactor.text(f"{MAIL} " * 130 + "rest").endswith(" [TOO_MANY]")

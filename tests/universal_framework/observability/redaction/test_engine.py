@@ -1,0 +1,134 @@
+"""Hyperscan spares work, and changes nothing."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from universal_framework.observability.redaction import Engine, IpScope, Policy, Redactor, _names, _policy, _scan
+
+ROOT = Path(__file__).resolve().parents[4]
+PURE = Redactor()
+
+
+def test_an_engine_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(_policy, "_is_installed", lambda _: False)
+    with pytest.raises(ValueError, match=r"Policy.engine: hyperscan is not installed; pip install 'logshift\[hyper"):
+        Policy(engine=Engine.HYPERSCAN)
+
+
+def test_an_engine_of_another_name_is_none():
+    with pytest.raises(ValueError, match=r"Policy\.engine: 'turbo' is none of pure, hyperscan"):
+        Policy(engine="turbo")
+
+
+def test_nobody_imports_hyperscan_unasked():
+    code = (
+        "import sys; from universal_framework.observability.redaction import redact; redact('a@b.example ' * 500); "
+        "print('hyperscan' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False"]
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """Return a pair of redactors for each scope of addresses: pure, and with Hyperscan for texts of any length."""
+    pytest.importorskip("hyperscan", reason="pip install 'logshift[hyperscan]'")
+    pairs = [
+        (Redactor(Policy(ip=scope)), Redactor(Policy(ip=scope, engine=Engine.HYPERSCAN)))
+        for scope in (IpScope.PUBLIC, IpScope.ALL)
+    ]
+    for _, quick in pairs:
+        quick._finder._scan_from = 0
+    return pairs
+
+
+def agree(engine, text):
+    for pure, quick in engine:
+        for verdict in (_names.PLAIN, _names.TELEPHONE, _names.IDENTIFIER):
+            assert quick._finder.find(text, verdict) == pure._finder.find(text, verdict), (verdict, text)
+
+
+PIECES = [
+    "a", "é", "Ж", "@", ".", "4111111111111111", "4111 1111 1111 1112", "x.com", "password", "=", ":", " ", "1", "\u200b", "＠", "１",
+    "\\u0040", "--", "<", ">", "sk-", "AKIAIOSFODNN7EXAMPLE", "::", "1:", "fe80", "Bearer ", "eyJhbGciOiJ9", "_", "-", '"', "api", "key",
+    "+49", "30 1234567", "(415) 555-0132", "467 3395", "call", "no", "order ", "%40", "GB82", "WEST12345698765432", "\\n", "ssn ",
+    "536-90-4399", "536904399", "8.8.8.8", "v1.2.3.4", "10.0.0.1", "://", "u:p", "\n", ",", "token", "secret_", "SG.", "-us1", "K",
+]  # fmt: skip
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.sampled_from(PIECES), max_size=16).map("".join))
+def test_both_engines_find_the_same(engine, text):
+    agree(engine, text)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.text(max_size=80))
+def test_both_engines_find_the_same_in_any_text(engine, text):
+    agree(engine, text)
+
+
+@pytest.mark.campaign
+def test_both_engines_find_every_canary(engine, rng, canary, sized):
+    for _ in range(sized(500, 100_000)):
+        agree(engine, canary(rng)[2])
+
+
+def test_both_engines_leave_look_alikes(engine, look_alikes):
+    for text in look_alikes:
+        agree(engine, text)
+
+
+def test_both_engines_agree_on_the_labelled_sentences(engine):
+    folder = Path(os.environ.get("LOGSHIFT_DATA") or ROOT.parent / "shared" / "data") / "pii"
+    if not folder.is_dir():
+        pytest.skip(f"no labelled sentences in {folder}; set LOGSHIFT_DATA to the folder that holds pii/")
+    for file in sorted(folder.glob("*.json")):
+        for sentence in json.loads(file.read_text()):
+            agree(engine, sentence["full_text"])
+
+
+def test_both_engines_agree_on_long_texts(engine, rng, canary, look_alikes):
+    for _ in range(60):
+        parts = [canary(rng)[2] if rng.random() < 0.5 else rng.choice(look_alikes) for _ in range(rng.randint(5, 300))]
+        agree(engine, rng.choice([" ", "\n", ", "]).join(parts))
+
+
+def test_own_key_names_are_scanned_for(engine):
+    quick = Redactor(Policy(keys=frozenset({"memberNo", "Größe"}), engine=Engine.HYPERSCAN))
+    for text in ("member-no: hunter22", "größe=hunter22"):
+        long = f"{'x ' * _scan.SHORTEST}{text}"
+        assert quick.text(long) == Redactor(Policy(keys=frozenset({"memberNo", "Größe"}))).text(long)
+        assert "hunter22" not in quick.text(f"{'x ' * _scan.SHORTEST}member-no: hunter22")
+
+
+def test_threads_scan_at_once(engine, canary):
+    texts = [" ".join(canary(random.Random(seed))[2] for _ in range(40)) for seed in range(20)]
+    expected = [PURE.text(text) for text in texts]
+    quick = engine[0][1]
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            wrong.extend(text for text, want in zip(texts, expected, strict=True) if quick.text(text) != want)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_scan_that_fails_spares_nothing(engine):
+    scan = _scan.scanner(frozenset())
+    assert scan("not bytes") >= {"EMAIL_ADDRESS", "SECRET"}
