@@ -530,9 +530,11 @@ class UniversalFrameworkLogger(logging.Logger):
                 clean = pipeline.fields(keywords)
                 outlet = self._outlet(clean)
                 if outlet is not None:
-                    reported = self._report(outlet, level, method, msg, args, clean)
-                    if trail or level >= pipeline.audit_from:
-                        _delivery.audit(node, self._call(now, level, msg, args, keywords), pipeline, b"")
+                    try:
+                        reported = self._report(outlet, level, method, msg, args, clean)
+                    finally:
+                        if trail or level >= pipeline.audit_from:
+                            _delivery.audit(node, self._call(now, level, msg, args, keywords), pipeline, b"")
                     return reported
             stock = _tree.is_stock(node, method)
             own = None if stock else _tree.own_method(node, method)
@@ -541,12 +543,14 @@ class UniversalFrameworkLogger(logging.Logger):
                     audited = trail or level >= pipeline.audit_from
                     if pipeline.sample is None or audited or pipeline.sample(level, str(msg)):
                         line = b""
-                        if stock:
-                            line = _delivery.deliver(self, node, now, level, msg, args, keywords, pipeline)
-                        else:
-                            _delivery.by_record(node, self._call(now, level, msg, args, keywords), pipeline)
-                        if audited:
-                            _delivery.audit(node, self._call(now, level, msg, args, keywords), pipeline, line)
+                        try:
+                            if stock:
+                                line = _delivery.deliver(self, node, now, level, msg, args, keywords, pipeline)
+                            else:
+                                _delivery.by_record(node, self._call(now, level, msg, args, keywords), pipeline)
+                        finally:  # a handler that raises keeps nothing from the trail
+                            if audited:
+                                _delivery.audit(node, self._call(now, level, msg, args, keywords), pipeline, line)
                 elif trail:
                     _delivery.audit(node, self._call(now, level, msg, args, keywords), pipeline, b"")
                 if not now & (SAMPLED - 1) and pipeline.cost.add(time_ns() - now):
@@ -567,6 +571,9 @@ class UniversalFrameworkLogger(logging.Logger):
             if not _tree.is_of_a_handler(error):
                 raise  # the application's own logger class may mean it ("fail on warnings")
             return self._lose(msg, error)
+        finally:
+            if trail or level >= pipeline.audit_from:
+                _delivery.audit(node, call, pipeline, b"")
         return reported
 
     def _call(

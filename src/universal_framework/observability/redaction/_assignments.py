@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from universal_framework.observability.redaction import _phones
 from universal_framework.observability.redaction._lazy import Lazy
 
 #: A name and what joins it to a value: a sign (``%3D`` is ``=`` in a query string inside a query string), or behind two
@@ -26,9 +25,7 @@ _HEADER = Lazy(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
 _COOKIES = Lazy(r"[^\r\n\"'<>]{1,8192}+")
 _ENTITY_END = Lazy(r"[^<\r\n]{1,4096}+(?=</)")
 
-_MOST_FINDINGS = _phones.MOST_FINDINGS
 #: So many values of one text are looked at closely; what follows the names beyond is hidden, remark or not.
-_MOST_LOOKS = 64
 #: The names in longer values are skipped at once.
 _LONG = 128
 _PLAIN_VALUE = Lazy(r"[^\s&]{1,2048}+")
@@ -65,12 +62,12 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
 
 
-def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int, int]]) -> None:
+def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int, int]], room: int) -> None:
     """Append the spans of values whose names `is_secret` to `found`."""
     position = looks = 0
     verdicts: dict[str, object] = {}
     phrases: dict[str, bool] = {}
-    most = len(found) + _MOST_FINDINGS
+    most = len(found) + room
     names = _NAMED.finditer(text)
     while (match := next(names, None)) is not None:
         name = match.group(1)
@@ -88,7 +85,7 @@ def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int
             continue
         if start < position or (before == "[" and _MASK.match(text, start - 1)):
             continue
-        if looks >= _MOST_LOOKS:
+        if looks >= room // 2:
             value = _PLAIN_VALUE.match(text, match.end())
             span = None if value is None else value.span()
         elif verdict is _FIRST or _is_secret_phrase(text, start, name, is_secret, phrases):

@@ -1,8 +1,9 @@
 """Each family of secrets by itself: where in a text there are addresses, cards, tokens, keys, credentials.
 
 In: a folded text, its bytes where numbers are compared (Latin-1, so that a byte stands where its character does), and
-the list of what was found. Out: more in that list, in order of place. A family stops behind `MOST_FINDINGS` of its
-own: what comes later is hidden as a whole by `_find`. Whether a family is worth asking is for `_find` to say too.
+the list of what was found. Out: more in that list, in order of place. A family stops behind `room` findings of its
+own: what comes later is hidden as a whole by `_find`; half as many doubtful candidates are looked at closely. Whether
+a family is worth asking is for `_find` to say too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from universal_framework.observability.redaction._lazy import Lazy
 Span = tuple[str, int, int]
 
 #: So many places of one text are hidden one by one.
-MOST_FINDINGS = _phones.MOST_FINDINGS
 
 #: Ends of names that look like those of hosts: systemd's units (``user@1000.service``) ...
 _UNITS = frozenset({"service", "socket", "target", "timer", "mount", "automount", "slice", "scope", "swap"})
@@ -29,7 +29,6 @@ _DIGITS_OR_V = "0123456789vV"
 
 #: So often in one text the words before a candidate are looked at; beyond, candidates are not given the benefit of
 #: their words: what costs time without end must not, and must not leak either.
-_MOST_LOOKS = _phones.MOST_LOOKS
 #: Digits of an article number, which passes Luhn one time in ten.
 LONGEST_ARTICLE = 13
 _WORD_BEFORE = Lazy(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
@@ -41,19 +40,19 @@ _LONGEST_LOCAL = _patterns.LONGEST_LOCAL
 _CARD_JOINTS = b" .-"
 
 
-def spans(entity: str, pattern: Lazy, text: str, found: list[Span]) -> None:
+def spans(entity: str, pattern: Lazy, text: str, found: list[Span], room: int) -> None:
     """Find what a pattern alone makes sure."""
-    for match in islice(pattern.finditer(text), MOST_FINDINGS + 1):
+    for match in islice(pattern.finditer(text), room + 1):
         start, end = match.span()
         found.append((entity, start, end))
 
 
-def ipv4(text: str, found: list[Span], *, local_too: bool) -> None:
+def ipv4(text: str, found: list[Span], room: int, *, local_too: bool) -> None:
     """Find IPv4 addresses, but for versions."""
     search = _patterns.IPV4.search
     bad: set[str] = set()
     looks = end = 0
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     last = len(text) - _SHORTEST_IPV4
     while end <= last and (match := search(text, end)) is not None:
         start, end = match.span()
@@ -63,7 +62,7 @@ def ipv4(text: str, found: list[Span], *, local_too: bool) -> None:
         if not _checks.is_ipv4(candidate, local_too=local_too):
             bad.add(candidate)
             continue
-        if start and looks < _MOST_LOOKS:
+        if start and looks < room // 2:
             looks += 1
             if _patterns.VERSION_BEFORE.search(text, start - 24 if start > 24 else 0, start):
                 continue
@@ -72,10 +71,10 @@ def ipv4(text: str, found: list[Span], *, local_too: bool) -> None:
             return
 
 
-def ipv6(text: str, found: list[Span], *, local_too: bool) -> None:
+def ipv6(text: str, found: list[Span], room: int, *, local_too: bool) -> None:
     """Find IPv6 addresses."""
     judged: dict[str, bool] = {}
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     for match in _patterns.IPV6.finditer(text):
         candidate = match.group()
         good = judged.get(candidate)
@@ -88,11 +87,11 @@ def ipv6(text: str, found: list[Span], *, local_too: bool) -> None:
                 return
 
 
-def emails(text: str, found: list[Span]) -> None:
+def emails(text: str, found: list[Span], room: int) -> None:
     """Find e-mail addresses, but for units of systemd, scaled files, versions and ``git@``."""
     encoded = "%40" in text
     search = _patterns.EMAIL.search
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     end = 0
     while encoded or (at := text.find("@", end)) >= 0:
         if not encoded:  # no local part holds a space
@@ -117,11 +116,11 @@ def emails(text: str, found: list[Span]) -> None:
             return
 
 
-def private_keys(text: str, found: list[Span]) -> None:
+def private_keys(text: str, found: list[Span], room: int) -> None:
     """Find whole blocks; of a key that was cut off, all that may belong to it."""
     position = 0
     ends = True
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     while len(found) <= most and (begin := _patterns.PEM_BEGIN.search(text, position)) is not None:
         end = _patterns.PEM_END.search(text, begin.end()) if ends else None
         if end is None:
@@ -133,9 +132,9 @@ def private_keys(text: str, found: list[Span]) -> None:
         found.append(("PRIVATE_KEY", begin.start(), position))
 
 
-def authorizations(text: str, found: list[Span]) -> None:
+def authorizations(text: str, found: list[Span], room: int) -> None:
     """Find the credentials behind ``Bearer`` and ``Basic``."""
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     bad: set[str] = set()
     for match in _patterns.AUTHORIZATION.finditer(text):
         whole = match.group()
@@ -165,10 +164,10 @@ def _is_bearer(value: str) -> bool:
     return any(char in "0123456789._~+/=" for char in value) or not (value.islower() or value.istitle())
 
 
-def tokens(text: str, marked: str, found: list[Span]) -> None:
+def tokens(text: str, marked: str, found: list[Span], room: int) -> None:
     """Find vendors' tokens; `marked` is `text` through `_tokens.RUN_BYTES`."""
     pattern = _tokens.prefixed()
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     jointed = False
     for start, end in _tokens.runs(marked):
         if text[start:end].isalnum():  # one word: a token begins where the word does
@@ -182,15 +181,15 @@ def tokens(text: str, marked: str, found: list[Span]) -> None:
         if len(found) > most:
             break
     if ":A" in text:
-        spans("API_TOKEN", _tokens.TELEGRAM, text, found)
+        spans("API_TOKEN", _tokens.TELEGRAM, text, found, room)
     if jointed:
-        _jointed_tokens(text, found)
+        _jointed_tokens(text, found, room)
 
 
-def _jointed_tokens(text: str, found: list[Span]) -> None:
+def _jointed_tokens(text: str, found: list[Span], room: int) -> None:
     """Find the tokens that are told by a joint in their middle."""
     if text.count(".") >= 2:
-        most = len(found) + MOST_FINDINGS
+        most = len(found) + room
         for match in _tokens.DISCORD.finditer(text):
             token = match.group()
             if any(map(str.isdigit, token)) and any(map(str.isupper, token)):
@@ -198,18 +197,18 @@ def _jointed_tokens(text: str, found: list[Span]) -> None:
                 if len(found) > most:
                     break
     if "Q~" in text:
-        spans("API_TOKEN", _tokens.AZURE_CLIENT, text, found)
+        spans("API_TOKEN", _tokens.AZURE_CLIENT, text, found, room)
     if "_mmk" in text:
-        spans("API_TOKEN", _tokens.MAXMIND, text, found)
+        spans("API_TOKEN", _tokens.MAXMIND, text, found, room)
 
 
-def ibans(text: str, raw: bytes, found: list[Span]) -> None:
+def ibans(text: str, raw: bytes, found: list[Span], room: int) -> None:
     """Find IBANs, in either case, with single spaces or dashes anywhere."""
     if b"AA00" not in raw.translate(_LETTERS_AND_DIGITS):
         return
     looks = position = 0
     ends: dict[str, int] = {}
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     for match in _patterns.IBAN.finditer(text):
         start = match.start() - _patterns.IBAN_COUNTRY
         if start < position:
@@ -224,7 +223,7 @@ def ibans(text: str, raw: bytes, found: list[Span]) -> None:
             continue
         looks += 1
         end = start + length
-        if looks > _MOST_LOOKS or _checks.is_iban(text[start:end].replace(" ", "").replace("-", "")):
+        if looks > room // 2 or _checks.is_iban(text[start:end].replace(" ", "").replace("-", "")):
             found.append(("IBAN_CODE", start, end))
             if len(found) > most:
                 return
@@ -256,11 +255,11 @@ def _end_of_iban(text: str, start: int, length: int) -> int:
     return end
 
 
-def cards(text: str, key: str, raw: bytes, found: list[Span]) -> None:
+def cards(text: str, key: str, raw: bytes, found: list[Span], room: int) -> None:
     """Find payment cards; short ones, unless a word or the `key` says that they are numbers of articles."""
     search = _patterns.CARD.search
     bad: set[bytes] = set()
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     last = len(text) - _checks.SHORTEST_CARD
     end = 0
     while end <= last and (match := search(text, end)) is not None:
@@ -294,12 +293,12 @@ def _is_article(text: str, start: int, key: str) -> bool:
     return key == _names.IDENTIFIER if before is None else _phones.is_identifier(before.group(1))
 
 
-def ssns(text: str, found: list[Span]) -> None:
+def ssns(text: str, found: list[Span], room: int) -> None:
     """Find those with dashes, and those without that *ssn* or *social* precedes."""
     is_said: bool | None = None
     looks = end = 0
     search = _patterns.SSN.search
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     last = len(text) - _checks.DIGITS_OF_SSN
     while end <= last and (match := search(text, end)) is not None:
         start, end = match.span()
@@ -308,7 +307,7 @@ def ssns(text: str, found: list[Span]) -> None:
                 is_said = _says_ssn(text)
             if not is_said:
                 continue
-            if looks < _MOST_LOOKS:
+            if looks < room // 2:
                 looks += 1
                 if not _patterns.SSN_CONTEXT.search(text, max(0, start - 40), start):
                     continue

@@ -52,7 +52,10 @@ _FEW = 8
 _BEHIND = 1024
 
 _ABOUT_PHONES = frozenset({WEAK_PHONE, TELLING, SILENT})
-MOST_FINDINGS = _phones.MOST_FINDINGS
+#: So many findings of one text, and of one type, are hidden one by one; of a long text, one in so many characters.
+MOST_FINDINGS = 128
+_CHARACTERS_EACH = 24
+_LONG = 10_240
 _Span = _families.Span
 _start_of = itemgetter(1)
 Judge = Callable[[str], bool]
@@ -93,6 +96,7 @@ class Finder:
             folded = _fold.fold(text)
             raw = folded.encode("latin-1", "replace")
         found: list[_Span] = []
+        room = MOST_FINDINGS if len(folded) <= _LONG else len(folded) // _CHARACTERS_EACH
         if self._detectors:
             for detector in self._detectors:
                 _custom(detector, folded, found)
@@ -101,15 +105,15 @@ class Finder:
             wanted = self._scanned(raw)
         classes = raw.translate(_gate.FLAT, _gate.JOINTS)
         if classes.isdigit():
-            self._in_number(folded, key, raw, len(classes), wanted, found)
+            self._in_number(folded, key, raw, len(classes), wanted, found, room)
         elif wanted:
-            self._in_words(folded, key, raw, classes.decode("latin-1"), wanted, found)
+            self._in_words(folded, key, raw, classes.decode("latin-1"), wanted, found, room)
         if folded is not text:
             if found:
-                found = _unfolded(text, _in_order(found, len(folded)))
+                found = _unfolded(text, _in_order(found, len(folded), room))
             for detector in self._detectors:
                 _custom(detector, text, found)
-        return found if len(found) < 2 else _in_order(found, len(text))
+        return found if len(found) < 2 else _in_order(found, len(text), room)
 
     def _whole_number(self, text: str) -> _Span | None:
         """Return the finding if `text` is an address or a card and nothing else, as values of their own are."""
@@ -135,85 +139,86 @@ class Finder:
         return wanted | (possible & _ABOUT_PHONES) if "PHONE_NUMBER" in self._wanted else wanted
 
     def _in_number(
-        self, text: str, key: str, raw: bytes, digits: int, wanted: AbstractSet[str], found: list[_Span]
+        self, text: str, key: str, raw: bytes, digits: int, wanted: AbstractSet[str], found: list[_Span], room: int
     ) -> None:
         """Look through a text of digits and their joints only, `digits` of them."""
         length = len(text)
         if digits >= _checks.SHORTEST_CARD and "CREDIT_CARD" in wanted:
-            _families.cards(text, key, raw, found)
+            _families.cards(text, key, raw, found, room)
             if found and found[-1][2] - found[-1][1] == length:
                 return
         if "IP_ADDRESS" in wanted and text.count(".") >= _DOTS:
-            _families.ipv4(text, found, local_too=self._local_too)
+            _families.ipv4(text, found, room, local_too=self._local_too)
             if found and found[-1][2] - found[-1][1] == length:
                 return
         if digits < _FEWEST_OF_PHONE:
             return
         if digits >= _checks.DIGITS_OF_SSN and "US_SSN" in wanted and text.count("-") >= _DASHES:
-            _families.ssns(text, found)
+            _families.ssns(text, found, room)
         if ("PHONE_NUMBER" in wanted or (key is _names.TELEPHONE and WEAK_PHONE in wanted)) and not (
             found and _tell_all_digits(found, raw)
         ):
-            _phones.find(text, key, raw, found, _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG)
+            shapes = _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG
+            _phones.find(text, key, raw, found, shapes, room)
 
     def _in_words(
-        self, text: str, key: str, raw: bytes, flat: str, wanted: AbstractSet[str], found: list[_Span]
+        self, text: str, key: str, raw: bytes, flat: str, wanted: AbstractSet[str], found: list[_Span], room: int
     ) -> None:
         """Look through any text; `flat` is its characters' classes, joints left out."""
         length = len(text)
         if "000000000000" in flat and "CREDIT_CARD" in wanted:
-            _families.cards(text, key, raw, found)
-            if len(found) > MOST_FINDINGS:
-                text, raw = _front(text, raw, found)
+            _families.cards(text, key, raw, found, room)
+            if len(found) > room:
+                text, raw = _front(text, raw, found, room)
         if "IP_ADDRESS" in wanted:
             if "." in text and text.count(".") >= _DOTS:
-                _families.ipv4(text, found, local_too=self._local_too)
+                _families.ipv4(text, found, room, local_too=self._local_too)
             if ":" in text and text.count(":") >= _COLONS:
-                _families.ipv6(text, found, local_too=self._local_too)
-            if len(found) > MOST_FINDINGS:
-                text, raw = _front(text, raw, found)
+                _families.ipv6(text, found, room, local_too=self._local_too)
+            if len(found) > room:
+                text, raw = _front(text, raw, found, room)
         if found and found[-1][2] - found[-1][1] == length:
             return
         if (rare := "\x01" in flat) and ("@" in text or "%40" in text):
             if "://" in text and "URL_CREDENTIALS" in wanted:
-                _families.spans("URL_CREDENTIALS", _patterns.URL_CREDENTIALS, text, found)
+                _families.spans("URL_CREDENTIALS", _patterns.URL_CREDENTIALS, text, found, room)
             if "EMAIL_ADDRESS" in wanted:
-                _families.emails(text, found)
-            if len(found) > MOST_FINDINGS:
-                text, raw = _front(text, raw, found)
+                _families.emails(text, found, room)
+            if len(found) > room:
+                text, raw = _front(text, raw, found, room)
         if ("earer" in text or "asic" in text) and "AUTHORIZATION" in wanted:
-            _families.authorizations(text, found)
+            _families.authorizations(text, found, room)
         if length >= _tokens.RUN_LENGTH:
             marked = raw.translate(_tokens.RUN_BYTES).decode()
             has_run = _tokens.SHORTEST_RUN in marked
             if has_run and "eyJ" in text and "JWT" in wanted:
-                _families.spans("JWT", _patterns.JWT, text, found)
+                _families.spans("JWT", _patterns.JWT, text, found, room)
             if "-----BEGIN" in text and "PRIVATE_KEY" in wanted:
-                _families.private_keys(text, found)
+                _families.private_keys(text, found, room)
             if has_run and "API_TOKEN" in wanted:
-                _families.tokens(text, marked, found)
-            if len(found) > MOST_FINDINGS:
-                text, raw = _front(text, raw, found)
+                _families.tokens(text, marked, found, room)
+            if len(found) > room:
+                text, raw = _front(text, raw, found, room)
         digits = "0000000" in flat
         if length >= _SHORTEST_IBAN and (digits or "AA00" in flat) and "IBAN_CODE" in wanted:
-            _families.ibans(text, raw, found)
-            if len(found) > MOST_FINDINGS:
-                text, raw = _front(text, raw, found)
+            _families.ibans(text, raw, found, room)
+            if len(found) > room:
+                text, raw = _front(text, raw, found, room)
         if digits:
             if "000000000" in flat and "US_SSN" in wanted:
-                _families.ssns(text, found)
+                _families.ssns(text, found, room)
             if ("PHONE_NUMBER" in wanted or WEAK_PHONE in wanted) and not (found and _tell_all_digits(found, raw)):
                 shapes = _shapes(raw, key, wanted)
                 if _asked(shapes, wanted):
-                    _phones.find(text, key, raw, found, shapes)
-            if len(found) > MOST_FINDINGS:
-                text, raw = _front(text, raw, found)
+                    _phones.find(text, key, raw, found, shapes, room)
+            if len(found) > room:
+                text, raw = _front(text, raw, found, room)
         if (
             ("=" in text or ":" in text or "--" in text or (rare and (">" in text or "%3" in text)))
             and "SECRET" in wanted
             and self._says_secret(text)
         ):
-            _assignments.find(text, self._is_secret, found)
+            _assignments.find(text, self._is_secret, found, room)
 
 
 def _shapes(raw: bytes, key: str, wanted: AbstractSet[str]) -> Lazy:
@@ -254,14 +259,14 @@ def _all_names(policy: Policy) -> Iterator[str]:
         yield detector.name
 
 
-def _in_order(found: list[_Span], length: int) -> list[_Span]:
+def _in_order(found: list[_Span], length: int, room: int) -> list[_Span]:
     """Return the spans in order; of those that overlap, one over all of them, of the longest one's type.
 
     Of more spans than are looked for, the first stay, and one is all that follows: to the end of the text, `length`.
     """
     found.sort(key=_start_of)  # is stable: earlier families win
-    if len(found) > MOST_FINDINGS:
-        found[MOST_FINDINGS:] = [(TOO_MANY, found[MOST_FINDINGS][1], length)]
+    if len(found) > room:
+        found[room:] = [(TOO_MANY, found[room][1], length)]
     done = 0
     for _, start, end in found:
         if start < done:
@@ -270,10 +275,10 @@ def _in_order(found: list[_Span], length: int) -> list[_Span]:
     return found
 
 
-def _front(text: str, raw: bytes, found: list[_Span]) -> tuple[str, bytes]:
+def _front(text: str, raw: bytes, found: list[_Span], room: int) -> tuple[str, bytes]:
     """Return as much of a text as is still worth a look, with so many findings; forget those behind."""
     found.sort(key=_start_of)
-    del found[MOST_FINDINGS + 1 :]
+    del found[room + 1 :]
     end = found[-1][1] + _BEHIND
     return text[:end], raw[:end]
 

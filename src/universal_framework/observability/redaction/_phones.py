@@ -117,10 +117,6 @@ _OWNED = Lazy(
     r"|\b(?i:my|your|his|her|our|their|its|a|the|new|old|this|that|another|private|correct|wrong|following)"
     r"[ ]{1,2}|\b[A-Z]{2}[ ]|\b[A-Z][a-z]{2,12}(?:i|an|ese|ish|ch)[ ])$",
 )
-#: So many candidates of one text are looked at closely.
-MOST_LOOKS = 64
-#: So many findings of one text, and of one type, are hidden one by one.
-MOST_FINDINGS = 128
 #: Digits of the shortest number of any shape.
 _SHORTEST = 6
 #: A telling word and seven digits (``no 1234567``).
@@ -145,15 +141,15 @@ def shapes(raw: bytes, key: str) -> Lazy:
     return PHONE if key is _names.TELEPHONE or _says_telephone(raw) else STRONG
 
 
-def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pattern: Lazy) -> None:
+def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pattern: Lazy, room: int) -> None:
     """Append the telephone numbers of `text` to `found`, but for those that begin inside a span of it.
 
     `key` is a verdict of `_names` on the value's name, `raw` the text's bytes in Latin-1, `pattern` one of `STRONG` and
-    `PHONE`. After `MOST_LOOKS` candidates the rest is taken for what it looks like.
+    `PHONE`. After half as many candidates as there is `room` for findings the rest is taken for what it looks like.
     """
     looks = end = 0
     taken = sorted([(begin, end) for _, begin, end in found]) if found else ()
-    most = len(found) + MOST_FINDINGS
+    most = len(found) + room
     last = len(text) - _SHORTEST
     search = pattern.search
     known: dict[tuple[str, str], str] = {}
@@ -164,7 +160,7 @@ def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pat
             if before >= 0 and start < taken[before][1]:
                 continue
         looks += 1
-        if looks > MOST_LOOKS or _is_phone(match, raw[start:end], text, key, known):
+        if looks > room // 2 or _is_phone(match, raw[start:end], text, key, known):
             found.append(("PHONE_NUMBER", start, end))
             if len(found) > most:
                 return

@@ -357,6 +357,37 @@ def test_the_trail_is_kept_open_over_a_change_that_does_not_concern_it(configure
     handle.close()
 
 
+class _Raising(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - fails before it looks
+        raise RuntimeError("a handler of somebody else's")
+
+
+class _OwnLogger(logging.Logger):
+    def error(self, msg, *args, **kwargs):  # an application's own way to report
+        super().error(msg, *args, **kwargs)
+
+
+@pytest.mark.parametrize("kind", [logging.Logger, _OwnLogger])
+def test_what_a_handler_does_keeps_nothing_from_the_trail(configure, tmp_path, kind) -> None:
+    before = logging.getLoggerClass()
+    logging.setLoggerClass(kind)
+    try:
+        node = logging.getLogger(f"app.raising.{kind.__name__}")
+    finally:
+        logging.setLoggerClass(before)
+    node.addHandler(raising := _Raising())
+    logger = UniversalFrameworkLogger("raising", name=node.name)
+    try:
+        with configure(audit={"directory": tmp_path / "audit", "level": "ERROR", "durability": "commit"}):
+            logger.error("seen by auditors", card="4111 1111 1111 1111")
+            logger.audit("asked by hand")
+    finally:
+        node.removeHandler(raising)
+    written = b"".join(path.read_bytes() for path in (tmp_path / "audit").rglob("*.jsonl"))
+    assert (written.count(b"seen by auditors"), written.count(b"asked by hand")) == (1, 1)
+    assert b"4111" not in written
+
+
 def test_audited_events_are_in_the_trail(configure, tmp_path) -> None:
     with configure(audit={"directory": tmp_path / "audit", "level": "ERROR", "durability": "commit"}):
         house.error("seen by auditors")

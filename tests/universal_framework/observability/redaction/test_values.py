@@ -222,11 +222,26 @@ def test_of_one_text_so_many_secrets_are_hidden_one_by_one_and_the_rest_as_a_who
     some = " ".join([MAIL] * 128) + " and no more"
     assert REDACTOR.text(some) == " ".join([MASK] * 128) + " and no more"
     assert REDACTOR.text(f"{some} but {MAIL}, call") == " ".join([MASK] * 128) + " and no more but [TOO_MANY]"
-    mixed = f"{MAIL} 536-90-4399 203.0.113.77 4111 1111 1111 1111\u200b " * 200
+    mixed = f"{MAIL} 536-90-4399 203.0.113.77 4111 1111 1111 1111\u200b " * 120
     new = REDACTOR.text(mixed)
     assert new.count("[") == 129
     assert new.endswith("[TOO_MANY]")
     assert REDACTOR.text(new) is new
+
+
+def test_a_long_document_is_redacted_line_by_line_to_its_end():
+    line = (
+        "{0} order ORD-2024-{0:06d} of build 1.2.3.{1}: call 415-555-{0:04d} or write to "
+        + MAIL
+        + ", card 4111 1111 1111 1111\n"
+    )
+    document = "".join(line.format(number, number % 250) for number in range(1_000))
+    told = REDACTOR.text(document).splitlines()
+    assert len(told) == 1_000
+    for number, one in enumerate(told):
+        assert one.endswith(
+            f" of build 1.2.3.{number % 250}: call [PHONE_NUMBER] or write to {MASK}, card [CREDIT_CARD]"
+        )
 
 
 @pytest.mark.parametrize("mode", [Mode.KEEP_LAST_FOUR, Mode.DROP, Mode.HASH])
