@@ -1,5 +1,7 @@
 """The HTTP interface, with the real storage behind it."""
 
+import time
+
 from universal_framework.config.models import EnvironmentConfig
 
 
@@ -84,10 +86,12 @@ def test_intent_probe_and_phases(client):
 
 
 def finished(client, url, headers=None):
-    for _ in range(1000):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         job = client.get(url, headers=headers).json()
-        if job["status"] in {"succeeded", "failed"}:
+        if job.get("status") in {"succeeded", "failed"}:
             return job
+        time.sleep(0.05 if "status" in job else 1)  # whoever asks too often is told to wait
     raise AssertionError(job)
 
 
