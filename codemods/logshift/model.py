@@ -172,6 +172,7 @@ class Binding(NamedTuple):
     channel: str | None  # a label that helper loggers carry
     quotes: str  # of the f-strings around the call, which may not stand in it before Python 3.12
     canonical: str  # the statement as facts, for the fingerprint
+    call_stays: bool = False  # the factory does more than to make a logger
 
 
 class Use(NamedTuple):
@@ -248,6 +249,13 @@ class HeaderLine(NamedTuple):
     names: tuple[str, ...]
 
 
+class HandsOut(NamedTuple):
+    """A function of a module that returns loggers that it makes, and nothing else."""
+
+    name: str
+    bindings: tuple[int, ...]
+
+
 class FileFacts(NamedTuple):
     """All that one file says about loggers."""
 
@@ -271,6 +279,7 @@ class FileFacts(NamedTuple):
     hides_names: bool  # __all__ is written out: a star import brings nothing else
     free: frozenset[str]  # names read that nothing in the file binds
     requires: frozenset[str]  # modules imported when this one is
+    hands_out: tuple[HandsOut, ...] = ()
 
 
 class Unanalysed(NamedTuple):

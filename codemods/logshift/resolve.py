@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 
 from logshift._record import NamedTuple
 from logshift.discover import discover, module_name
+from logshift.fit import misfit, uses_by_binding
+from logshift.frameworks import NODE
+from logshift.frameworks.wrapped import HANDED_OUT
 from logshift.gitignore import Patterns
-from logshift.model import FileFacts
-from logshift.scan import may_hold_loggers, requires
-from logshift.scan.names import Names
+from logshift.model import FileFacts, HandsOut, Unanalysed
+from logshift.scan import may_hold_loggers, read, requires
+from logshift.scan.names import Names, is_called_like_a_factory
 from logshift.source import Source, UndecodableError
 
 TYPE_CHECKING = False
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 _IMPORT = re.compile(rb"import\b[ \t]*(\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)")
 _FROM = re.compile(rb"\s*from[ \t]+([.\w]+)[ \t]+\Z")
 _AS = re.compile(r"(\*|[\w.]+)(?:\s+as\s+(\w+))?")
+_DEFINES_FACTORY = re.compile(rb"^def[ \t]+(\w*log\w*)[ \t]*\(", re.MULTILINE | re.IGNORECASE)
 _IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
 _IMPORTS = re.compile(rb"\bfrom[ \t]+[.\w]+|\bimport\b[ \t]*(?:\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)")
 _WORD = re.compile(rb"\w+")
@@ -61,6 +66,8 @@ class Project:
         self._origins: dict[str, str] = {}
         self._astray: set[str] = set()  # names that lead to no factory
         self._leads: dict[str, tuple[bytes, ...]] = {}
+        self._handing: dict[str, frozenset[str]] = {}  # by module
+        self._reading: set[str] = set()  # modules that are being read for what they hand out
         self._package_of: dict[str, str] = {}  # by folder
         self._imported: dict[str, tuple[dict[str, list[str]], list[str]]] = {}
         self._modules: dict[str, str] | None = None
@@ -74,6 +81,7 @@ class Project:
         self._importers: dict[str, frozenset[str]] = {}
         self._all: tuple[str, ...] | None = None
         self._requires: dict[str, frozenset[str]] = {}
+        self._loaded: dict[frozenset[str], set[str]] = {}
         self._data: dict[str, bytes] = {}
         self._patches: dict[str, Patches] | None = None
 
@@ -155,6 +163,7 @@ class Project:
         if known is None:
             names, stars = self._imports_of(module) if self._file_of(module) is not None else ({}, [])
             known = tuple(name.encode() for name in names if self._may_lead(f"{module}.{name}"))
+            known += tuple(name.encode() for name in self._hands_out(module))
             self._leads[module] = known  # in case that a star leads back here
             known += tuple(name for star in stars for name in self._leading(star))
             self._leads[module] = known
@@ -166,6 +175,8 @@ class Project:
         if known is None:
             self._origins[dotted] = dotted  # what leads back to itself leads nowhere
             known = self._origins[dotted] = self._follow(dotted) if self._may_lead(dotted) else dotted
+            if self._reading and known == dotted:  # what a module hands out may not be known yet
+                del self._origins[dotted]
         return known
 
     def _follow(self, dotted: str) -> str:
@@ -176,6 +187,8 @@ class Project:
         path = self._file_of(module)
         if dotted in self._wanted or path is None:
             return dotted
+        if name in self._hands_out(module):
+            return HANDED_OUT
         try:
             tree = parse.tree(Source(path, self.data(path)), self.module(path))
         except (UndecodableError, parse.NotPythonError):
@@ -190,7 +203,7 @@ class Project:
         return ends[-1] if ends else dotted
 
     def _may_lead(self, dotted: str) -> bool:
-        if dotted in self._wanted:
+        if self._is_wanted(dotted):
             return True
         if dotted in self._astray:
             return False
@@ -201,13 +214,48 @@ class Project:
                 continue
             named, stars = self._imports_of(module)
             for one in [*named.get(name, ()), *(f"{star}.{name}" for star in stars)]:
-                if one in self._wanted:
+                if self._is_wanted(one):
                     return True
                 if one not in seen and one not in self._astray:
                     seen.add(one)
                     todo.append(one)
-        self._astray |= seen
+        if not self._reading:
+            self._astray |= seen
         return False
+
+    def _is_wanted(self, dotted: str) -> bool:
+        if dotted in self._wanted:
+            return True
+        module, _, name = dotted.rpartition(".")
+        return is_called_like_a_factory(name) and name in self._hands_out(module)
+
+    def _hands_out(self, module: str) -> frozenset[str]:
+        """Return the functions of a module that hand out loggers which cannot move where they are made.
+
+        A function whose logger moves hands out the target's loggers; who calls it needs no change.
+        """
+        known = self._handing.get(module)
+        if known is not None:
+            return known
+        path = self._file_of(module)
+        if path is None or path in self._reading or not _may_hand_out(data := self.data(path), self.names):
+            return frozenset()
+        self._reading.add(path)
+        facts = read(path, self.module(path), data, self.names)
+        self._reading.discard(path)
+        found = [] if isinstance(facts, Unanalysed) else [one for one in facts.hands_out if self._stays(one, facts)]
+        self._handing[module] = frozenset(one.name for one in found)
+        return self._handing[module]
+
+    def _stays(self, one: HandsOut, facts: FileFacts) -> bool:
+        """Say whether a logger of the tree that a function hands out is held back in its own file."""
+        frameworks = self.names.frameworks
+        target = frameworks[self.names.target].contract
+        uses = uses_by_binding(len(facts.bindings), facts.uses)
+        made = [(index, facts.bindings[index]) for index in one.bindings]
+        return all(frameworks[binding.framework].name_means == NODE for _, binding in made) and any(
+            misfit(binding, uses[index], frameworks[binding.framework], target) is not None for index, binding in made
+        )
 
     def _imports_of(self, module: str) -> tuple[dict[str, list[str]], list[str]]:
         if module not in self._imported:
@@ -317,10 +365,23 @@ class Project:
             )
             self._patches = {path: one for path, one in found if one is not None}
         own = os.path.abspath(facts.path)
+        module = facts.module.removesuffix(".__init__")
         for path, one in self._patches.items():
-            if path != own and is_reached(facts, binding, one):
+            if path != own and is_reached(facts, binding, one, partial(self._is_run_by, one.loads, module)):
                 return os.path.relpath(path, self.settings.root).replace(os.sep, "/")
         return None
+
+    def _is_run_by(self, imported: frozenset[str], module: str) -> bool:
+        """Say whether importing these modules, and what they import, runs `module`."""
+        if imported not in self._loaded:
+            todo = list(self._run_by_importing("", imported))
+            seen = set(todo)
+            while todo:
+                more = self.required_by(todo.pop()) - seen
+                seen |= more
+                todo += more
+            self._loaded[imported] = seen
+        return module in self._loaded[imported]
 
     def required_by(self, module: str) -> frozenset[str]:
         """Return the project's modules whose code runs when `module` is imported."""
@@ -415,6 +476,11 @@ def _with_what_holds_them(paths: Iterable[str]) -> frozenset[str]:
         lowest = min(2, len(parts) - 1)  # an outermost package holds much else
         found.update(".".join(parts[:depth]) for depth in range(lowest, len(parts) + 1))
     return frozenset(found)
+
+
+def _may_hand_out(data: bytes, names: Names) -> bool:
+    """Say, by the look of a module, whether a function in it may hand out loggers."""
+    return may_hold_loggers(data, names) and _DEFINES_FACTORY.search(data) is not None
 
 
 def _imports_in(data: bytes, package: str) -> tuple[dict[str, list[str]], list[str]]:

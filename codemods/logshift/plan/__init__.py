@@ -90,6 +90,7 @@ class _Planner:
         self.notes: list[str] = []
         self.left: frozenset[str] = frozenset()
         self.tied: frozenset[int] | None = None
+        self.staying: set[Span] = set()  # expressions that stand in what replaces them
 
     def plan(self, *, unsafe_fixes: bool) -> FilePlan:
         held = [None if one is not None and one.unsafe and unsafe_fixes else one for one in self._held()]
@@ -169,9 +170,12 @@ class _Planner:
 
         A literal stays even where it is the module's own name: run as a script the module is ``__main__``.
         """
-        name = self.facts.bindings[index].name
+        binding = self.facts.bindings[index]
+        name = binding.name
         if self._framework(index).name_means != NODE:
             return None
+        if binding.call_stays:
+            return f"{self.source.text(binding.call)}.name"
         if name.kind is NameKind.LITERAL:
             return self._literal(index, name.text)
         if name.kind is not NameKind.COMPUTED:
@@ -286,8 +290,11 @@ class _Planner:
         if keeps.via is not None:
             arguments.append(("via", self._literal(index, keeps.via)))
         made = Construct(binding.call, self.callee, tuple(arguments), tuple(bind))
-        renamed = self._renamed_on_the_spot(index, made)
-        self.edits.append(renamed or made)
+        if binding.call_stays:
+            self.edits.append(Replace(binding.call, made.text))
+            self.staying.add(binding.call)
+        else:
+            self.edits.append(self._renamed_on_the_spot(index, made) or made)
         if binding.annotation is not None:
             self.edits.append(Replace(binding.annotation, self.callee))
         self.moved.append(Moved(index, self.component, "replaced"))
@@ -410,7 +417,8 @@ class _Planner:
         )
 
     def _edit_imports(self, is_taken: Callable[[str], bool], *, needed: bool) -> None:
-        gone = Spans(edit.span for edit in self.edits if isinstance(edit, (Replace, Construct, Delete)))
+        edits = [edit for edit in self.edits if isinstance(edit, (Replace, Construct, Delete))]
+        gone = Spans(edit.span for edit in edits if edit.span not in self.staying)
         unneeded, left = self.imports.unneeded(
             gone.hold,
             self._is_wanted_elsewhere,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from logshift.model import Arguments, ScopeKind, Use, UseKind
 from logshift.scan.flow import UNBOUND, reaching
 from logshift.scan.places import Places
-from logshift.scan.tree import Definition, ScopeNode, Tree
+from logshift.scan.tree import Definition, ScopeNode, Tree, argument
 from logshift.scan.values import Made, Path, Value, Values
 
 #: Functions that compare what they are given; a test's assertions do too, but for those that look at one thing only.
@@ -34,7 +34,31 @@ def compared(tree: Tree) -> set[ast.expr]:
         if name in _COMPARING or (name.startswith("assert") and not name.startswith(_ONE_THING)):
             given = [*call.args, *(keyword.value for keyword in call.keywords)]
             found.update(element for one in given for element in _displayed(one))
-    return found
+    return found | _compared_by_functions(tree, found)
+
+
+def _compared_by_functions(tree: Tree, found: set[ast.expr]) -> set[ast.expr]:
+    """Return what is given to functions of the module that compare their parameters, or give them to one that does."""
+    calls: dict[ast.FunctionDef, list[ast.Call]] = {}
+    for call in tree.calls:
+        function = tree.function_called(call)
+        if function is not None:
+            calls.setdefault(function, []).append(call)
+    given: set[ast.expr] = set()
+    todo = list(found) if calls else []
+    seen: set[ast.arg] = set()
+    while todo:
+        node = todo.pop()
+        home = tree.resolve(node.id, tree.scope_of[node]) if isinstance(node, ast.Name) else None
+        for one in home.definitions[node.id] if home is not None and isinstance(node, ast.Name) else ():
+            holder, parameter = tree.parents.get(one.node), one.node
+            if not (isinstance(holder, ast.FunctionDef) and isinstance(parameter, ast.arg)) or parameter in seen:
+                continue
+            seen.add(parameter)
+            new = [argument(holder, call, parameter.arg) for call in calls.get(holder, ())]
+            todo += [expression for expression in new if expression is not None]
+            given.update(expression for expression in new if expression is not None)
+    return given
 
 
 def asked_for_type(tree: Tree) -> list[ast.expr]:
