@@ -85,7 +85,9 @@ class Finder:
         if classes.isdigit():
             self._in_number(folded, key, raw, len(classes), found)
         else:
-            self._in_words(folded, key, raw, classes.decode("latin-1"), found)
+            flat = classes.decode("latin-1")
+            del classes  # of a long text each copy counts
+            self._in_words(folded, key, raw, flat, found)
         if folded is not text:
             if found:
                 origin = _fold.origins(text)
@@ -137,6 +139,7 @@ class Finder:
                 _private_keys(text, found)
             if has_run and "API_TOKEN" in wanted:
                 _tokens_in(text, marked, found)
+            del marked
         digits = "0000000" in flat
         if length >= _SHORTEST_IBAN and (digits or "AA00" in flat) and "IBAN_CODE" in wanted:
             _ibans(text, raw, found)

@@ -109,6 +109,8 @@ _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
 _TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
 _SAYING_WORDS = _TELLING_WORDS | _IDENTIFIER_WORDS
 _WORD = Lazy(r"[A-Za-z]+")
+#: Characters of a text that are parted into words at a time.
+_PIECE = 4096
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
 _OWNED = Lazy(
     r"(?:^|[.:;,!?(\n]\s{0,3}"
@@ -170,7 +172,17 @@ def is_identifier(word: str) -> bool:
 def _says_telephone(text: str) -> bool:
     if len(text) < _SHORTEST_WITH_WORD:
         return False
-    return not _TELLING_WORDS.isdisjoint(_WORD.findall(text.lower()))
+    if len(text) <= _PIECE:
+        return not _TELLING_WORDS.isdisjoint(_WORD.findall(text.lower()))
+    start = 0
+    while start < len(text):  # the words of a long text, all at once, take many times its memory
+        end = start + _PIECE
+        word = _WORD.match(text, end)
+        end = end if word is None else word.end()
+        if not _TELLING_WORDS.isdisjoint(_WORD.findall(text[start:end].lower())):
+            return True
+        start = end
+    return False
 
 
 def _is_phone(match: re.Match[str], text: str, key: str) -> bool:
