@@ -8,6 +8,8 @@ is measured with the runtime's redaction off, which shows the migration alone, a
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -16,13 +18,16 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(os.environ.get("LOGSHIFT_CORPUS", ROOT.parent / "shared" / "corpus"))
 HOME = Path(os.environ.get("CORPUS_HOME", "~/.cache/logging-corpus")).expanduser().resolve()
 MODES = ("off", "default")
+UNAVAILABLE = 3  # exit status
 
 #: What a user of a project would write: lines of ``logshift.toml``, and why.
 SETTINGS = {
@@ -32,7 +37,11 @@ SETTINGS = {
 
 
 class CorpusError(Exception):
-    """The harness could not measure a project: no corpus, no package index, no result."""
+    """The harness could not measure a project."""
+
+
+class UnavailableError(CorpusError):
+    """There is no corpus here, or a project cannot be fetched."""
 
 
 @dataclass(frozen=True)
@@ -57,26 +66,43 @@ def measure(name: str, modes: tuple[str, ...] = MODES, corpus: Path = CORPUS) ->
     """Migrate one project and run its tests, once for each of `modes`.
 
     Raises:
+        UnavailableError: if there is no corpus, or no package index that has the project.
         CorpusError: if there is no result.
     """
     if not (corpus / "run.py").is_file():
-        raise CorpusError(f"no corpus at {corpus}: name its folder with --corpus or LOGSHIFT_CORPUS")
-    _settle_baseline(name, corpus)
-    reports = {mode: _compare(name, mode, corpus) for mode in modes}
+        raise UnavailableError(f"no corpus at {corpus}: name its folder with --corpus or LOGSHIFT_CORPUS")
+    with _alone(name):
+        try:
+            _harness(corpus, ["setup", name])
+        except CorpusError as error:
+            raise UnavailableError(f"{name} cannot be set up: {error}") from error
+        _settle_baseline(name, corpus)
+        return _measured(name, {mode: _compare(name, mode, corpus) for mode in modes})
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Hold a project: the harness keeps one copy of each."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _measured(name: str, reports: dict[str, dict[str, Any]]) -> Measured:
     told = json.loads((HOME / "results" / name / "migration.json").read_text(encoding="utf-8"))
     kept = [one["reason"] for file in told["migration"]["files"] for one in file["kept"]]
-    first = reports[modes[0]]
     return Measured(
         name=name,
         moved=sum(file["moved"] for file in told["migration"]["files"]),
         kept=Counter(kept),
         configuration=told["totals"]["configuration_bindings"],
-        passed_before=first["baseline"],
+        passed_before=next(iter(reports.values()))["baseline"],
         lost={mode: sorted(report["lost"]) for mode, report in reports.items()},
     )
 
 
-def _compare(name: str, mode: str, corpus: Path) -> dict[str, object]:
+def _compare(name: str, mode: str, corpus: Path) -> dict[str, Any]:
     results = HOME / "results" / name
     label = f"fidelity-{mode}"
     (results / f"{label}.json").unlink(missing_ok=True)
@@ -87,20 +113,19 @@ def _compare(name: str, mode: str, corpus: Path) -> dict[str, object]:
     return _report(results / f"{label}.json")
 
 
-def _report(path: Path) -> dict[str, object]:
+def _report(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CorpusError(f"the harness wrote no {path}")
-    told: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return told
 
 
 def _migrate_command(name: str, results: Path) -> str:
-    """Return the one command, with what a user would have in ``logshift.toml``; 1 says that something is left."""
+    """Return the one command, with what a user would have in ``logshift.toml``."""
     python = f"PYTHONPATH={shlex.quote(f'{ROOT}/src:{ROOT}/codemods')} {shlex.quote(sys.executable)}"
     settings = f"printf %s {shlex.quote(SETTINGS[name])} > {{root}}/logshift.toml && " if name in SETTINGS else ""
     told = shlex.quote(str(results / "migration.json"))
-    migrate = f"{python} -m logshift migrate {{src}} --output-format json > {told}"
-    return f"{settings}{{{{ {migrate} || test $? -eq 1; }}}}".replace("{{", "{").replace("}}", "}")
+    return f"{settings}{python} -m logshift migrate {{src}} --exit-zero --output-format json > {told}"
 
 
 def _settle_baseline(name: str, corpus: Path) -> None:
@@ -155,7 +180,7 @@ def projects(corpus: Path) -> list[str]:
 
 
 def main() -> int:
-    """Measure the projects and print the table; 1 if a test was lost to the migration."""
+    """Measure the projects and print the table; 1 if a test was lost, to redaction alone left aside."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="projects; all of the corpus by default")
     parser.add_argument("--corpus", type=Path, default=CORPUS, help="its folder (LOGSHIFT_CORPUS)")
@@ -169,7 +194,7 @@ def main() -> int:
             print(table(rows[-1:]).splitlines()[2], file=sys.stderr, flush=True)
     except (CorpusError, OSError) as error:
         print(f"fidelity: {error}", file=sys.stderr)
-        return 2
+        return UNAVAILABLE if isinstance(error, UnavailableError) else 2
     print(table(rows), end="")
     for one in rows:
         for mode, lost in one.lost.items():
