@@ -25,7 +25,7 @@ class Misfit(NamedTuple):
     @property
     def unsafe(self) -> bool:
         """Whether the binding may move all the same, if a person wants it to."""
-        return self.reason is Reason.FACTORY_PATCHED
+        return self.reason in (Reason.FACTORY_PATCHED, Reason.SOURCE_READ)
 
 
 def uses_by_binding(bindings: int, uses: Iterable[Use]) -> list[list[Use]]:

@@ -50,6 +50,7 @@ class Reason(str, Enum):
     WRONG_TYPE = "wrong-type"
     NAME_LOST = "name-lost"
     FACTORY_PATCHED = "factory-patched"
+    SOURCE_READ = "source-read"
     INSIDE_FSTRING = "inside-fstring"
     UNSUPPORTED_ENCODING = "unsupported-encoding"
     IMPORT_CYCLE = "import-cycle"

@@ -13,11 +13,11 @@ from functools import partial
 
 from logshift._record import NamedTuple
 from logshift.discover import discover, module_name
-from logshift.fit import misfit, uses_by_binding
+from logshift.fit import Misfit, misfit, uses_by_binding
 from logshift.frameworks import NODE
 from logshift.frameworks.wrapped import HANDED_OUT
 from logshift.gitignore import Patterns
-from logshift.model import FileFacts, HandsOut, Unanalysed
+from logshift.model import FileFacts, HandsOut, Reason, Unanalysed
 from logshift.scan import may_hold_loggers, read, requires
 from logshift.scan.names import Names, is_called_like_a_factory
 from logshift.source import Source, UndecodableError
@@ -84,6 +84,7 @@ class Project:
         self._loaded: dict[frozenset[str], set[str]] = {}
         self._data: dict[str, bytes] = {}
         self._patches: dict[str, Patches] | None = None
+        self._lookers: list[tuple[str, frozenset[str]]] | None = None
 
     # -- modules and files ------------------------------------------------------------------------------
 
@@ -352,8 +353,21 @@ class Project:
             self._compared[key] = self.readers.of_object(module, names, node)
         return self._compared[key]
 
-    def patched_in(self, facts: FileFacts, binding: Binding) -> str | None:
-        """Return a file, as people read it, that patches the factory of `binding` for its module; None if none does."""
+    def missed_in(self, facts: FileFacts, binding: Binding) -> Misfit | None:
+        """Return what a file of the project does that would miss `binding` if it moved; None if none does."""
+        file = self._patched_in(facts, binding)
+        if file is not None:
+            return Misfit(Reason.FACTORY_PATCHED, detail=f"its factory is patched in {self._shown(file)}")
+        file = self._read_in(facts)
+        if file is not None:
+            return Misfit(Reason.SOURCE_READ, detail=f"the source of its module is read in {self._shown(file)}")
+        return None
+
+    def _shown(self, path: str) -> str:
+        return os.path.relpath(path, self.settings.root).replace(os.sep, "/")
+
+    def _patched_in(self, facts: FileFacts, binding: Binding) -> str | None:
+        """Return a file that patches the factory of `binding` for its module; None if none does."""
         from logshift.scan.patches import is_reached, may_patch, patches
 
         if self._patches is None:
@@ -368,8 +382,21 @@ class Project:
         module = facts.module.removesuffix(".__init__")
         for path, one in self._patches.items():
             if path != own and is_reached(facts, binding, one, partial(self._is_run_by, one.loads, module)):
-                return os.path.relpath(path, self.settings.root).replace(os.sep, "/")
+                return path
         return None
+
+    def _read_in(self, facts: FileFacts) -> str | None:
+        """Return a file that reads the source of the module; None if none does."""
+        from logshift.scan.sources import looked_at, may_look
+
+        if self._lookers is None:
+            texts = ((path, self.data(path)) for path in self.modules.values())
+            self._lookers = [
+                (path, looked_at(path, self.module(path), data, self.names)) for path, data in texts if may_look(data)
+            ]
+        module = facts.module.removesuffix(".__init__")
+        own = os.path.abspath(facts.path)
+        return next((path for path, modules in self._lookers if path != own and module in modules), None)
 
     def _is_run_by(self, imported: frozenset[str], module: str) -> bool:
         """Say whether importing these modules, and what they import, runs `module`."""

@@ -106,7 +106,7 @@ class _Planner:
 
     def _held(self) -> tuple[Misfit | None, ...]:
         """Return what keeps each binding from moving, in this file or in another that compares the logger."""
-        held = list(misfits(self.facts, self.frameworks, self.target, self.project.patched_in))
+        held = list(misfits(self.facts, self.frameworks, self.target, self.project.missed_in))
         for index, binding in enumerate(self.facts.bindings):
             own = held[index]
             if (own is not None and not own.unsafe) or not self._is_legacy(binding):

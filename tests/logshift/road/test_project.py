@@ -781,3 +781,41 @@ def test_a_logger_given_to_a_function_that_compares_it_stays(project, body: str,
     project.write({"app/mod.py": text})
 
     assert (project.after().decode() == text) == is_compared
+
+
+# -- the text of a module ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("test", "is_read"),
+    [
+        ("from app import mod\nassert sha256sum(mod.__file__) == '4f59'", True),
+        ("import app.mod\nassert util.file_hash(app.mod.__file__) == '4f59'", True),
+        ("import app.mod as m\nopen(m.__file__).read()", True),
+        ("import app.mod as m\nPath(m.__file__).read_bytes()", True),
+        ("import app.mod as m\nPath(m.__file__).resolve().open()", True),
+        ("import app.mod as m\nhashlib.md5(os.path.abspath(m.__file__))", True),
+        ("import app.mod as m\nassert 'x' in inspect.getsource(m)", True),
+        # the path alone, the folder, another module, a part of it
+        ("import app.mod as m\nprint(m.__file__)", False),
+        ("import app.mod as m\nopen(os.path.join(os.path.dirname(m.__file__), 'data.json'))", False),
+        ("import app.mod as m\nPath(m.__file__).parent.joinpath('data.json').read_text()", False),
+        ("import app.mod as m\nPath(m.__file__).with_suffix('.json').read_text()", False),
+        ("import app.mod as m\nassert os.path.exists(m.__file__)", False),
+        ("import app.mod as m\nassert m.__file__ == 'x'", False),
+        ("import app.mod as m\ninspect.getsource(m.f)", False),
+        ("import app.mod\nimport app.other\nsha256sum(app.other.__file__)", False),
+        ("import app.mod\nsha256sum(__file__)", False),
+    ],
+)
+def test_a_module_whose_text_a_test_reads_changes_only_where_that_is_asked_for(
+    project, test: str, is_read: bool
+) -> None:
+    project.write({"app/mod.py": AT_IMPORT, "app/other.py": "", "tests/t.py": f"{test}\n"})
+
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    told = [(str(one.reason), one.detail) for one in outcome.kept]
+    assert told == [("source-read", "the source of its module is read in tests/t.py")] * is_read
+    assert (outcome.after is None) == is_read
+    (outcome,) = migrate(project.check("app/mod.py"), unsafe_fixes=True).outcomes
+    assert outcome.after is not None
