@@ -174,6 +174,7 @@ class Binding(NamedTuple):
     quotes: str  # of the f-strings around the call, which may not stand in it before Python 3.12
     canonical: str  # the statement as facts, for the fingerprint
     call_stays: bool = False  # the factory does more than to make a logger
+    returned: bool = False  # by the function that makes it, at once
 
 
 class Use(NamedTuple):

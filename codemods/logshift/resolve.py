@@ -75,7 +75,7 @@ class Project:
         self._mixed: bool | None = None
         self._mentions: dict[tuple[str, str], str | None] = {}
         self._starred: dict[str, bool] = {}
-        self._compared: dict[tuple[str, tuple[str, ...], str | None], str | None] = {}
+        self._compared: dict[tuple[str, tuple[str, ...], str | None, frozenset[str]], str | None] = {}
         self._readers: Readers | None = None
         self._words: dict[str, frozenset[bytes]] | None = None
         self._importers: dict[str, frozenset[str]] = {}
@@ -346,11 +346,16 @@ class Project:
             self._starred[module] = self.readers.of_all(module) is not None
         return self._starred[module]
 
-    def compared_elsewhere(self, module: str, names: list[str], node: str | None) -> str | None:
-        """Return a file that compares the logger that `names` of `module` hold, or that is known as `node`."""
-        key = (module, tuple(names), node)
+    def compared_elsewhere(
+        self, module: str, names: list[str], node: str | None, fetched: frozenset[str] = frozenset()
+    ) -> str | None:
+        """Return a file that compares the logger that `names` of `module` hold, or that is known as `node`.
+
+        One whose name is computed is looked for by what it is `fetched` by.
+        """
+        key = (module, tuple(names), node, fetched)
         if key not in self._compared:
-            self._compared[key] = self.readers.of_object(module, names, node)
+            self._compared[key] = self.readers.of_object(module, names, node, fetched)
         return self._compared[key]
 
     def missed_in(self, facts: FileFacts, binding: Binding) -> Misfit | None:

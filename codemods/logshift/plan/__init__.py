@@ -115,11 +115,23 @@ class _Planner:
             scope = self.facts.scopes[binding.scope]
             outer = f"{scope.qualname}." if scope.kind is ScopeKind.CLASS else ""
             names = [f"{outer}{target}" for target in binding.targets] if outer or binding.scope == 0 else []
-            file = self.project.compared_elsewhere(self.facts.module, names, node)
+            fetched = self._fetched_by(index) if node is None else frozenset()
+            file = self.project.compared_elsewhere(self.facts.module, names, node, fetched)
             if file is not None:
                 shown = os.path.relpath(file, self.settings.root).replace(os.sep, "/")
                 held[index] = Misfit(Reason.COMPARED_BY_IDENTITY, detail=shown)
         return spread(held, self.facts, self.frameworks)
+
+    def _fetched_by(self, index: int) -> frozenset[str]:
+        """Return the functions and attributes by which others get at a logger whose name is not known."""
+        binding = self.facts.bindings[index]
+        found = {target.rpartition(".")[2] for target in binding.targets if "." in target}
+        scope = self.facts.scopes[binding.scope]
+        if scope.kind is ScopeKind.FUNCTION and (
+            binding.returned or any(use.context == "returned" for use in self.uses[index])
+        ):
+            found.add(scope.qualname.rpartition(".")[2])
+        return frozenset(found) if self._framework(index).name_means == NODE else frozenset()
 
     def _move(self, free: list[int]) -> None:
         self.keeps = {index: Keeps(self._via(index), self._node_name(index), self._label(index)) for index in free}

@@ -101,6 +101,7 @@ class Bindings:
             quotes=self.places.quotes_around(call),
             canonical=f"{', '.join(targets)} = {path}({', '.join(part for part in given if part)})",
             call_stays=factory.sets_up,
+            returned=self._is_returned(call),
         )
 
     def _arguments(self, call: ast.Call, framework: Framework, factory: Factory) -> _Given:
@@ -198,6 +199,10 @@ class Bindings:
         in_class = self.tree.scope_of[call].kind is ScopeKind.CLASS
         plain = all(isinstance(target, ast.Name) for target in targets) and not in_class
         return (Form.NAME if plain else Form.ATTRIBUTE), shown
+
+    def _is_returned(self, call: ast.Call) -> bool:
+        parent = next(parent for parent in self.tree.ancestors(call) if not isinstance(parent, (ast.IfExp, ast.BoolOp)))
+        return isinstance(parent, ast.Return)
 
     def _is_repeated(self, call: ast.Call) -> bool:
         for parent in self.tree.ancestors(call):

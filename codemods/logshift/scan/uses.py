@@ -24,17 +24,21 @@ _ONE_THING = (
 
 def compared(tree: Tree) -> set[ast.expr]:
     """Return the expressions whose values are compared with others; a constant beside them asks for nothing."""
-    found: set[ast.expr] = set()
+    found = {operand for operands in comparisons(tree) for operand in operands}
+    return found | _compared_by_functions(tree, found)
+
+
+def comparisons(tree: Tree) -> Iterator[list[ast.expr]]:
+    """Yield the operands of each comparison."""
     for node in tree.comparisons:
         sides = [side for side in [node.left, *node.comparators] if not isinstance(side, ast.Constant)]
         if len(sides) > 1:
-            found.update(element for side in sides for element in _displayed(side))
+            yield [element for side in sides for element in _displayed(side)]
     for call in tree.calls:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         if name in _COMPARING or (name.startswith("assert") and not name.startswith(_ONE_THING)):
             given = [*call.args, *(keyword.value for keyword in call.keywords)]
-            found.update(element for one in given for element in _displayed(one))
-    return found | _compared_by_functions(tree, found)
+            yield [element for one in given for element in _displayed(one)]
 
 
 def _compared_by_functions(tree: Tree, found: set[ast.expr]) -> set[ast.expr]:

@@ -819,3 +819,43 @@ def test_a_module_whose_text_a_test_reads_changes_only_where_that_is_asked_for(
     assert (outcome.after is None) == is_read
     (outcome,) = migrate(project.check("app/mod.py"), unsafe_fixes=True).outcomes
     assert outcome.after is not None
+
+
+RETURNED = "import logging\n\n\nclass Mixin:\n    def get_logger(self):\n        return logging.getLogger(self.kind)\n"
+FETCHED = (
+    "import logging\n\n\nclass Mixin:\n    def __init__(self, kind):\n        self.log = logging.getLogger(kind)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "test", "is_compared"),
+    [
+        (RETURNED, "assert Mixin().get_logger() is logging.getLogger('Mixin')", True),
+        (RETURNED, "made = Mixin().get_logger()\nassert logging.getLogger('Mixin') == made", True),
+        (RETURNED, "expected = logging.getLogger('Mixin')\ncase.assertIs(Mixin().get_logger(), expected)", True),
+        (
+            RETURNED.replace("return ", "made = ") + "        return made\n",
+            "assert x.get_logger() is logging.getLogger('x')",
+            True,
+        ),
+        (FETCHED, "assert Mixin('x').log is logging.getLogger('x')", True),
+        # another function, no logger on the other side, no comparison
+        (RETURNED, "assert Mixin().get_level() is logging.getLogger('Mixin')", False),
+        (RETURNED, "assert Mixin().get_logger() is not None", False),
+        (RETURNED, "assert Mixin().get_logger().name == logging.getLogger('Mixin').name", False),
+        (RETURNED, "assert logging.getLogger('Mixin') is logging.getLogger('Mixin')", False),
+        (RETURNED.replace("return ", ""), "assert x.get_logger() is logging.getLogger('x')", False),
+        (RETURNED.replace("self.kind", "'kind'"), "assert x.get_logger() is logging.getLogger('other')", False),
+        (FETCHED, "assert Mixin('x').logger is logging.getLogger('x')", False),
+    ],
+)
+def test_a_logger_of_unknown_name_that_a_test_compares_with_a_logger_stays(
+    project, module: str, test: str, is_compared: bool
+) -> None:
+    project.write({"app/mod.py": module, "tests/t.py": f"import logging\nfrom app.mod import Mixin\n{test}\n"})
+
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    assert [(str(one.reason), one.detail) for one in outcome.kept] == [
+        ("compared-by-identity", "tests/t.py")
+    ] * is_compared
+    assert (outcome.after is None) == is_compared
