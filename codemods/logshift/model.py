@@ -192,7 +192,7 @@ class Use(NamedTuple):
     call: Span | None
     function: Span | None  # of a call: `logger.info`
     arguments: Arguments | None
-    context: str  # for an escape: "argument", "return", …
+    context: str  # for an escape: "argument", "returned", "stored:attribute", …
     sure: bool  # the bytes at `reference` are known to be the reference
     quoted: bool  # inside an f-string, whose quotes may not stand in an edit before Python 3.12
 

@@ -126,6 +126,9 @@ class _Planner:
         """Return the functions and attributes by which others get at a logger whose name is not known."""
         binding = self.facts.bindings[index]
         found = {target.rpartition(".")[2] for target in binding.targets if "." in target}
+        found.update(
+            name for use in self.uses[index] for name in use.context.split(":")[1:] if "stored:" in use.context
+        )
         scope = self.facts.scopes[binding.scope]
         if scope.kind is ScopeKind.FUNCTION and (
             binding.returned or any(use.context == "returned" for use in self.uses[index])

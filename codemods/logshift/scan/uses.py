@@ -199,7 +199,8 @@ class Uses:
         if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
             targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
             plain = all(isinstance(target, ast.Name) for target in targets)
-            return (UseKind.BIND if plain else UseKind.ESCAPE), "", None, None, "stored"
+            attributes = sorted(target.attr for target in targets if isinstance(target, ast.Attribute))
+            return (UseKind.BIND if plain else UseKind.ESCAPE), "", None, None, ":".join(["stored", *attributes])
         return UseKind.ESCAPE, "", None, None, self._escape(node, parent)
 
     def _escape(self, node: ast.expr, parent: ast.AST) -> str:

@@ -839,6 +839,11 @@ FETCHED = (
             True,
         ),
         (FETCHED, "assert Mixin('x').log is logging.getLogger('x')", True),
+        (
+            FETCHED.replace("self.log =", "log =") + "        self.kept = log\n",
+            "made = logging.getLogger('x')\ncase.assertIs(Mixin('x').kept, made)",
+            True,
+        ),
         # another function, no logger on the other side, no comparison
         (RETURNED, "assert Mixin().get_level() is logging.getLogger('Mixin')", False),
         (RETURNED, "assert Mixin().get_logger() is not None", False),
