@@ -93,7 +93,7 @@ def analyse(
             unanalysed.append(facts)
             failed += 1
         elif facts.bindings or facts.root_calls or facts.references:
-            findings = judge(facts, Source(path, data), names.frameworks, target, project.patched_in)
+            findings = judge(facts, Source(path, data), names.frameworks, target, project.missed_in)
             if findings and project.is_exempt(facts.module, target):
                 findings = ()
             files.append(FileResult(facts, findings, data))

@@ -26,7 +26,7 @@ def explain(analysis: Analysis, line: int | None, style: Style) -> str:
     outcomes = {outcome.path: outcome for outcome in migrate(analysis).outcomes}
     for file in analysis.files:
         source = Source(file.facts.path, file.data)
-        held = misfits(file.facts, analysis.names.frameworks, analysis.target, analysis.project.patched_in)
+        held = misfits(file.facts, analysis.names.frameworks, analysis.target, analysis.project.missed_in)
         outcome = outcomes.get(file.facts.path)
         moved = {one.binding: one for one in outcome.plan.moved} if outcome is not None else {}
         for index, binding in enumerate(file.facts.bindings):

@@ -25,7 +25,7 @@ class Misfit(NamedTuple):
     @property
     def unsafe(self) -> bool:
         """Whether the binding may move all the same, if a person wants it to."""
-        return self.reason is Reason.FACTORY_PATCHED
+        return self.reason in (Reason.FACTORY_PATCHED, Reason.SOURCE_READ)
 
 
 def uses_by_binding(bindings: int, uses: Iterable[Use]) -> list[list[Use]]:
@@ -41,7 +41,7 @@ def misfit(binding: Binding, uses: Iterable[Use], framework: Framework, target: 
     """Return what keeps `binding` from moving to `target`; None if nothing does."""
     if binding.obstacle is not None:
         return Misfit(binding.obstacle)
-    explicit = binding.name.kind in (NameKind.LITERAL, NameKind.COMPUTED)
+    explicit = binding.name.kind in (NameKind.LITERAL, NameKind.COMPUTED) or binding.call_stays
     if framework.name_means == NODE and explicit and "name" not in target.constructor:
         return Misfit(Reason.NAME_LOST)
     if binding.initial and "bind" not in target.methods:

@@ -16,25 +16,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    #: Says which file patches the factory of a binding, if one does.
-    Patched = Callable[[FileFacts, Binding], str | None]
+    #: Says what another file of the project does that would miss a binding which moves.
+    Elsewhere = Callable[[FileFacts, Binding], Misfit | None]
 
 
-def nobody_patches(facts: FileFacts, binding: Binding) -> None:
+def nobody_minds(facts: FileFacts, binding: Binding) -> None:
     """Stand for a project that is not known."""
 
 
 def misfits(
-    facts: FileFacts, frameworks: dict[str, Framework], target: Target, patched: Patched = nobody_patches
+    facts: FileFacts, frameworks: dict[str, Framework], target: Target, elsewhere: Elsewhere = nobody_minds
 ) -> tuple[Misfit | None, ...]:
-    """Return for each binding what keeps it from moving; `patched` says which file patches its factory.
+    """Return for each binding what keeps it from moving; `elsewhere` says what other files do.
 
     Bindings that meet in one name stay together: what holds one back holds them all.
     """
     uses = uses_by_binding(len(facts.bindings), facts.uses)
     held = [
         misfit(binding, uses[index], frameworks[binding.framework], target.framework.contract)
-        or _misfit_of_factory(binding, facts, target, patched)
+        or _misfit_elsewhere(binding, facts, target, elsewhere)
         for index, binding in enumerate(facts.bindings)
     ]
     return spread(held, facts, frameworks)
@@ -53,11 +53,10 @@ def spread(held: list[Misfit | None], facts: FileFacts, frameworks: dict[str, Fr
     return tuple(held)
 
 
-def _misfit_of_factory(binding: Binding, facts: FileFacts, target: Target, patched: Patched) -> Misfit | None:
+def _misfit_elsewhere(binding: Binding, facts: FileFacts, target: Target, elsewhere: Elsewhere) -> Misfit | None:
     if binding.configuration or binding.framework == target.framework.key:
         return None
-    file = patched(facts, binding)
-    return Misfit(Reason.FACTORY_PATCHED, detail=f"its factory is patched in {file}") if file is not None else None
+    return elsewhere(facts, binding)
 
 
 def node_of(binding: Binding, facts: FileFacts, frameworks: dict[str, Framework]) -> str | None:
@@ -108,10 +107,10 @@ def judge(
     source: Source,
     frameworks: dict[str, Framework],
     target: Target,
-    patched: Patched = nobody_patches,
+    elsewhere: Elsewhere = nobody_minds,
 ) -> tuple[Finding, ...]:
     """Return what the rules find in one file."""
-    view = View(frameworks, target, misfits(facts, frameworks, target, patched))
+    view = View(frameworks, target, misfits(facts, frameworks, target, elsewhere))
     found = [(rule, one) for rule in all_rules() for one in rule.check(facts, view)]
     found.sort(key=lambda pair: (pair[1].span, pair[0].code))
     return tuple(_findings(found, facts, source))

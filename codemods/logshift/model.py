@@ -50,6 +50,7 @@ class Reason(str, Enum):
     WRONG_TYPE = "wrong-type"
     NAME_LOST = "name-lost"
     FACTORY_PATCHED = "factory-patched"
+    SOURCE_READ = "source-read"
     INSIDE_FSTRING = "inside-fstring"
     UNSUPPORTED_ENCODING = "unsupported-encoding"
     IMPORT_CYCLE = "import-cycle"
@@ -172,6 +173,8 @@ class Binding(NamedTuple):
     channel: str | None  # a label that helper loggers carry
     quotes: str  # of the f-strings around the call, which may not stand in it before Python 3.12
     canonical: str  # the statement as facts, for the fingerprint
+    call_stays: bool = False  # the factory does more than to make a logger
+    returned: bool = False  # by the function that makes it, at once
 
 
 class Use(NamedTuple):
@@ -189,7 +192,7 @@ class Use(NamedTuple):
     call: Span | None
     function: Span | None  # of a call: `logger.info`
     arguments: Arguments | None
-    context: str  # for an escape: "argument", "return", …
+    context: str  # for an escape: "argument", "returned", "stored:attribute", …
     sure: bool  # the bytes at `reference` are known to be the reference
     quoted: bool  # inside an f-string, whose quotes may not stand in an edit before Python 3.12
 
@@ -248,6 +251,13 @@ class HeaderLine(NamedTuple):
     names: tuple[str, ...]
 
 
+class HandsOut(NamedTuple):
+    """A function of a module that returns loggers that it makes, and nothing else."""
+
+    name: str
+    bindings: tuple[int, ...]
+
+
 class FileFacts(NamedTuple):
     """All that one file says about loggers."""
 
@@ -271,6 +281,7 @@ class FileFacts(NamedTuple):
     hides_names: bool  # __all__ is written out: a star import brings nothing else
     free: frozenset[str]  # names read that nothing in the file binds
     requires: frozenset[str]  # modules imported when this one is
+    hands_out: tuple[HandsOut, ...] = ()
 
 
 class Unanalysed(NamedTuple):

@@ -80,8 +80,16 @@ class Readers:
                 return path
         return _limit() if self._too_many else None
 
-    def of_object(self, module: str, names: list[str], node: str | None) -> str | None:
-        """Return a file that compares what `names` of `module` hold, or the logger called `node`, with something."""
+    def of_object(self, module: str, names: list[str], node: str | None, fetched: frozenset[str]) -> str | None:
+        """Return a file that compares what `names` of `module` hold, or the logger called `node`, with something.
+
+        A logger whose name is not known is compared where something that is `fetched` by one of these names, of
+        whatever object, is compared with a logger.
+        """
+        for path in dict.fromkeys(path for name in sorted(fetched) for path in self._that_hold(name)):
+            known = self._mentions(path) if may_hold_loggers(self.project.data(path), self.project.names) else None
+            if known is not None and known.beside & fetched:
+                return path
         found = [*self._near(module)] if names else []
         found += self._that_hold(node) if node else []
         leaves = [one.rpartition(".")[2].encode() for one in names]

@@ -76,6 +76,10 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "for it to be called.",
         "Let the test patch the logger or look at what is logged, or migrate with --unsafe-fixes and mend it then.",
     ),
+    Reason.SOURCE_READ: Explanation(
+        "A file of the project – a test, mostly – reads the source of this module, and may hold it against a hash.",
+        "Migrate with --unsafe-fixes and write down the new hash, or keep the logger and suppress the finding.",
+    ),
     Reason.INSIDE_FSTRING: Explanation(
         "The place lies in an f-string of which Python before 3.12 does not give the positions, or whose quotes leave "
         "none for a new literal there.",

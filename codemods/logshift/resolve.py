@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 
 from logshift._record import NamedTuple
 from logshift.discover import discover, module_name
+from logshift.fit import Misfit, misfit, uses_by_binding
+from logshift.frameworks import NODE
+from logshift.frameworks.wrapped import HANDED_OUT
 from logshift.gitignore import Patterns
-from logshift.model import FileFacts
-from logshift.scan import may_hold_loggers, requires
-from logshift.scan.names import Names
+from logshift.model import FileFacts, HandsOut, Reason, Unanalysed
+from logshift.scan import may_hold_loggers, read, requires
+from logshift.scan.names import Names, is_called_like_a_factory
 from logshift.source import Source, UndecodableError
 
 TYPE_CHECKING = False
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 _IMPORT = re.compile(rb"import\b[ \t]*(\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)")
 _FROM = re.compile(rb"\s*from[ \t]+([.\w]+)[ \t]+\Z")
 _AS = re.compile(r"(\*|[\w.]+)(?:\s+as\s+(\w+))?")
+_DEFINES_FACTORY = re.compile(rb"^def[ \t]+(\w*log\w*)[ \t]*\(", re.MULTILINE | re.IGNORECASE)
 _IMPORTS_STRUCTLOG = re.compile(rb"^[ \t]*(?:import[ \t][^#\n]*\bstructlog\b|from[ \t]+structlog\b)", re.MULTILINE)
 _IMPORTS = re.compile(rb"\bfrom[ \t]+[.\w]+|\bimport\b[ \t]*(?:\([^)]*\)|[^\n\\]*(?:\\\r?\n[^\n\\]*)*)")
 _WORD = re.compile(rb"\w+")
@@ -61,6 +66,8 @@ class Project:
         self._origins: dict[str, str] = {}
         self._astray: set[str] = set()  # names that lead to no factory
         self._leads: dict[str, tuple[bytes, ...]] = {}
+        self._handing: dict[str, frozenset[str]] = {}  # by module
+        self._reading: set[str] = set()  # modules that are being read for what they hand out
         self._package_of: dict[str, str] = {}  # by folder
         self._imported: dict[str, tuple[dict[str, list[str]], list[str]]] = {}
         self._modules: dict[str, str] | None = None
@@ -68,14 +75,16 @@ class Project:
         self._mixed: bool | None = None
         self._mentions: dict[tuple[str, str], str | None] = {}
         self._starred: dict[str, bool] = {}
-        self._compared: dict[tuple[str, tuple[str, ...], str | None], str | None] = {}
+        self._compared: dict[tuple[str, tuple[str, ...], str | None, frozenset[str]], str | None] = {}
         self._readers: Readers | None = None
         self._words: dict[str, frozenset[bytes]] | None = None
         self._importers: dict[str, frozenset[str]] = {}
         self._all: tuple[str, ...] | None = None
         self._requires: dict[str, frozenset[str]] = {}
+        self._loaded: dict[frozenset[str], set[str]] = {}
         self._data: dict[str, bytes] = {}
         self._patches: dict[str, Patches] | None = None
+        self._lookers: list[tuple[str, frozenset[str]]] | None = None
 
     # -- modules and files ------------------------------------------------------------------------------
 
@@ -155,6 +164,7 @@ class Project:
         if known is None:
             names, stars = self._imports_of(module) if self._file_of(module) is not None else ({}, [])
             known = tuple(name.encode() for name in names if self._may_lead(f"{module}.{name}"))
+            known += tuple(name.encode() for name in self._hands_out(module))
             self._leads[module] = known  # in case that a star leads back here
             known += tuple(name for star in stars for name in self._leading(star))
             self._leads[module] = known
@@ -166,6 +176,8 @@ class Project:
         if known is None:
             self._origins[dotted] = dotted  # what leads back to itself leads nowhere
             known = self._origins[dotted] = self._follow(dotted) if self._may_lead(dotted) else dotted
+            if self._reading and known == dotted:  # what a module hands out may not be known yet
+                del self._origins[dotted]
         return known
 
     def _follow(self, dotted: str) -> str:
@@ -176,6 +188,8 @@ class Project:
         path = self._file_of(module)
         if dotted in self._wanted or path is None:
             return dotted
+        if name in self._hands_out(module):
+            return HANDED_OUT
         try:
             tree = parse.tree(Source(path, self.data(path)), self.module(path))
         except (UndecodableError, parse.NotPythonError):
@@ -190,7 +204,7 @@ class Project:
         return ends[-1] if ends else dotted
 
     def _may_lead(self, dotted: str) -> bool:
-        if dotted in self._wanted:
+        if self._is_wanted(dotted):
             return True
         if dotted in self._astray:
             return False
@@ -201,13 +215,48 @@ class Project:
                 continue
             named, stars = self._imports_of(module)
             for one in [*named.get(name, ()), *(f"{star}.{name}" for star in stars)]:
-                if one in self._wanted:
+                if self._is_wanted(one):
                     return True
                 if one not in seen and one not in self._astray:
                     seen.add(one)
                     todo.append(one)
-        self._astray |= seen
+        if not self._reading:
+            self._astray |= seen
         return False
+
+    def _is_wanted(self, dotted: str) -> bool:
+        if dotted in self._wanted:
+            return True
+        module, _, name = dotted.rpartition(".")
+        return is_called_like_a_factory(name) and name in self._hands_out(module)
+
+    def _hands_out(self, module: str) -> frozenset[str]:
+        """Return the functions of a module that hand out loggers which cannot move where they are made.
+
+        A function whose logger moves hands out the target's loggers; who calls it needs no change.
+        """
+        known = self._handing.get(module)
+        if known is not None:
+            return known
+        path = self._file_of(module)
+        if path is None or path in self._reading or not _may_hand_out(data := self.data(path), self.names):
+            return frozenset()
+        self._reading.add(path)
+        facts = read(path, self.module(path), data, self.names)
+        self._reading.discard(path)
+        found = [] if isinstance(facts, Unanalysed) else [one for one in facts.hands_out if self._stays(one, facts)]
+        self._handing[module] = frozenset(one.name for one in found)
+        return self._handing[module]
+
+    def _stays(self, one: HandsOut, facts: FileFacts) -> bool:
+        """Say whether a logger of the tree that a function hands out is held back in its own file."""
+        frameworks = self.names.frameworks
+        target = frameworks[self.names.target].contract
+        uses = uses_by_binding(len(facts.bindings), facts.uses)
+        made = [(index, facts.bindings[index]) for index in one.bindings]
+        return all(frameworks[binding.framework].name_means == NODE for _, binding in made) and any(
+            misfit(binding, uses[index], frameworks[binding.framework], target) is not None for index, binding in made
+        )
 
     def _imports_of(self, module: str) -> tuple[dict[str, list[str]], list[str]]:
         if module not in self._imported:
@@ -297,15 +346,33 @@ class Project:
             self._starred[module] = self.readers.of_all(module) is not None
         return self._starred[module]
 
-    def compared_elsewhere(self, module: str, names: list[str], node: str | None) -> str | None:
-        """Return a file that compares the logger that `names` of `module` hold, or that is known as `node`."""
-        key = (module, tuple(names), node)
+    def compared_elsewhere(
+        self, module: str, names: list[str], node: str | None, fetched: frozenset[str] = frozenset()
+    ) -> str | None:
+        """Return a file that compares the logger that `names` of `module` hold, or that is known as `node`.
+
+        One whose name is computed is looked for by what it is `fetched` by.
+        """
+        key = (module, tuple(names), node, fetched)
         if key not in self._compared:
-            self._compared[key] = self.readers.of_object(module, names, node)
+            self._compared[key] = self.readers.of_object(module, names, node, fetched)
         return self._compared[key]
 
-    def patched_in(self, facts: FileFacts, binding: Binding) -> str | None:
-        """Return a file, as people read it, that patches the factory of `binding` for its module; None if none does."""
+    def missed_in(self, facts: FileFacts, binding: Binding) -> Misfit | None:
+        """Return what a file of the project does that would miss `binding` if it moved; None if none does."""
+        file = self._patched_in(facts, binding)
+        if file is not None:
+            return Misfit(Reason.FACTORY_PATCHED, detail=f"its factory is patched in {self._shown(file)}")
+        file = self._read_in(facts)
+        if file is not None:
+            return Misfit(Reason.SOURCE_READ, detail=f"the source of its module is read in {self._shown(file)}")
+        return None
+
+    def _shown(self, path: str) -> str:
+        return os.path.relpath(path, self.settings.root).replace(os.sep, "/")
+
+    def _patched_in(self, facts: FileFacts, binding: Binding) -> str | None:
+        """Return a file that patches the factory of `binding` for its module; None if none does."""
         from logshift.scan.patches import is_reached, may_patch, patches
 
         if self._patches is None:
@@ -317,10 +384,36 @@ class Project:
             )
             self._patches = {path: one for path, one in found if one is not None}
         own = os.path.abspath(facts.path)
+        module = facts.module.removesuffix(".__init__")
         for path, one in self._patches.items():
-            if path != own and is_reached(facts, binding, one):
-                return os.path.relpath(path, self.settings.root).replace(os.sep, "/")
+            if path != own and is_reached(facts, binding, one, partial(self._is_run_by, one.loads, module)):
+                return path
         return None
+
+    def _read_in(self, facts: FileFacts) -> str | None:
+        """Return a file that reads the source of the module; None if none does."""
+        from logshift.scan.sources import looked_at, may_look
+
+        if self._lookers is None:
+            texts = ((path, self.data(path)) for path in self.modules.values())
+            self._lookers = [
+                (path, looked_at(path, self.module(path), data, self.names)) for path, data in texts if may_look(data)
+            ]
+        module = facts.module.removesuffix(".__init__")
+        own = os.path.abspath(facts.path)
+        return next((path for path, modules in self._lookers if path != own and module in modules), None)
+
+    def _is_run_by(self, imported: frozenset[str], module: str) -> bool:
+        """Say whether importing these modules, and what they import, runs `module`."""
+        if imported not in self._loaded:
+            todo = list(self._run_by_importing("", imported))
+            seen = set(todo)
+            while todo:
+                more = self.required_by(todo.pop()) - seen
+                seen |= more
+                todo += more
+            self._loaded[imported] = seen
+        return module in self._loaded[imported]
 
     def required_by(self, module: str) -> frozenset[str]:
         """Return the project's modules whose code runs when `module` is imported."""
@@ -415,6 +508,11 @@ def _with_what_holds_them(paths: Iterable[str]) -> frozenset[str]:
         lowest = min(2, len(parts) - 1)  # an outermost package holds much else
         found.update(".".join(parts[:depth]) for depth in range(lowest, len(parts) + 1))
     return frozenset(found)
+
+
+def _may_hand_out(data: bytes, names: Names) -> bool:
+    """Say, by the look of a module, whether a function in it may hand out loggers."""
+    return may_hold_loggers(data, names) and _DEFINES_FACTORY.search(data) is not None
 
 
 def _imports_in(data: bytes, package: str) -> tuple[dict[str, list[str]], list[str]]:

@@ -116,16 +116,17 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
 @_PATHS
 @click.option("--diff", is_flag=True, help="Print what would change, as a patch; write nothing.")
 @click.option("--unsafe-fixes", is_flag=True, help="Make changes too that may change behaviour.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if findings are left.")
 @_FORMAT
 @_CONFIG
 def migrate_command(
-    paths: tuple[str, ...], diff: bool, unsafe_fixes: bool, output_format: str, config: str | None
+    paths: tuple[str, ...], diff: bool, unsafe_fixes: bool, exit_zero: bool, output_format: str, config: str | None
 ) -> int:
     """Move legacy loggers to the target. Every file is proved before any is written."""
     paths = paths or (".",)
     settings = _settings_of_one(paths, config)
     if diff:
-        return _show_diff(paths, settings, output_format, config, unsafe_fixes=unsafe_fixes)
+        return _show_diff(paths, settings, output_format, config, unsafe_fixes=unsafe_fixes, exit_zero=exit_zero)
     journal = apply.Journal(settings.root)
     done = (
         None if journal.exists else _planned(paths, settings, unsafe_fixes=unsafe_fixes)
@@ -143,7 +144,7 @@ def migrate_command(
         else:
             undo = _undo(run, done, journal, config) if run is not None else None
             tell(migration_report.render(done, Style.for_stream(sys.stdout), undo=undo))
-        return check_.status(done.analysis if run is None else analyse(paths, settings))
+        return check_.status(done.analysis if run is None else analyse(paths, settings), exit_zero=exit_zero)
     except KeyboardInterrupt:
         if run is None or done is None:
             raise
@@ -175,7 +176,13 @@ def _undo(run: str, done: Migration, journal: apply.Journal, config: str | None)
 
 
 def _show_diff(
-    paths: tuple[str, ...], settings: Settings, output_format: str, config: str | None, *, unsafe_fixes: bool
+    paths: tuple[str, ...],
+    settings: Settings,
+    output_format: str,
+    config: str | None,
+    *,
+    unsafe_fixes: bool,
+    exit_zero: bool,
 ) -> int:
     done = _planned(paths, settings, unsafe_fixes=unsafe_fixes)
     tell(document.render(done.analysis, done) if output_format == "json" else patch.render(done))
@@ -192,7 +199,7 @@ def _show_diff(
     for note in done.notes:
         click.echo(f"logshift: note: {note}", err=True)
     check_.report_unfinished(settings, config)
-    return check_.status(done.analysis)
+    return check_.status(done.analysis, exit_zero=exit_zero)
 
 
 def _write(journal: apply.Journal, done: Migration) -> str:

@@ -6,7 +6,7 @@ The defaults stand here, once; a project without configuration gets them without
 from __future__ import annotations
 
 from logshift._record import NamedTuple
-from logshift.frameworks import Contract, Framework, Target, helper, house, stdlib, structlog
+from logshift.frameworks import Contract, Framework, Target, helper, house, stdlib, structlog, wrapped
 from logshift.frameworks._house_contract import CONTRACT
 
 #: Folders that hold no code of the project; gitignore patterns.
@@ -52,4 +52,4 @@ class Settings(NamedTuple):
         """Return the frameworks that count as legacy, and the target."""
         helpers = [helper.framework(one.factory, one.methods, one.channel) for one in self.legacy]
         target = house.target(self.target.module, self.target.cls, self.target.contract)
-        return (stdlib.FRAMEWORK, structlog.FRAMEWORK, *helpers), target
+        return (stdlib.FRAMEWORK, structlog.FRAMEWORK, wrapped.FRAMEWORK, *helpers), target

@@ -34,6 +34,7 @@ class Factory(NamedTuple):
     binds_keywords: bool = False  # other keywords become bound fields
     wraps: bool = False  # the first argument is a logger to wrap, not a name
     detached: bool = False  # a class whose loggers have no place in the tree
+    sets_up: bool = False  # does more than to make a logger: its call stays, the new logger takes its logger's name
 
 
 class Framework(NamedTuple):

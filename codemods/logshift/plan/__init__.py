@@ -90,6 +90,7 @@ class _Planner:
         self.notes: list[str] = []
         self.left: frozenset[str] = frozenset()
         self.tied: frozenset[int] | None = None
+        self.staying: set[Span] = set()  # expressions that stand in what replaces them
 
     def plan(self, *, unsafe_fixes: bool) -> FilePlan:
         held = [None if one is not None and one.unsafe and unsafe_fixes else one for one in self._held()]
@@ -105,7 +106,7 @@ class _Planner:
 
     def _held(self) -> tuple[Misfit | None, ...]:
         """Return what keeps each binding from moving, in this file or in another that compares the logger."""
-        held = list(misfits(self.facts, self.frameworks, self.target, self.project.patched_in))
+        held = list(misfits(self.facts, self.frameworks, self.target, self.project.missed_in))
         for index, binding in enumerate(self.facts.bindings):
             own = held[index]
             if (own is not None and not own.unsafe) or not self._is_legacy(binding):
@@ -114,11 +115,26 @@ class _Planner:
             scope = self.facts.scopes[binding.scope]
             outer = f"{scope.qualname}." if scope.kind is ScopeKind.CLASS else ""
             names = [f"{outer}{target}" for target in binding.targets] if outer or binding.scope == 0 else []
-            file = self.project.compared_elsewhere(self.facts.module, names, node)
+            fetched = self._fetched_by(index) if node is None else frozenset()
+            file = self.project.compared_elsewhere(self.facts.module, names, node, fetched)
             if file is not None:
                 shown = os.path.relpath(file, self.settings.root).replace(os.sep, "/")
                 held[index] = Misfit(Reason.COMPARED_BY_IDENTITY, detail=shown)
         return spread(held, self.facts, self.frameworks)
+
+    def _fetched_by(self, index: int) -> frozenset[str]:
+        """Return the functions and attributes by which others get at a logger whose name is not known."""
+        binding = self.facts.bindings[index]
+        found = {target.rpartition(".")[2] for target in binding.targets if "." in target}
+        found.update(
+            name for use in self.uses[index] for name in use.context.split(":")[1:] if "stored:" in use.context
+        )
+        scope = self.facts.scopes[binding.scope]
+        if scope.kind is ScopeKind.FUNCTION and (
+            binding.returned or any(use.context == "returned" for use in self.uses[index])
+        ):
+            found.add(scope.qualname.rpartition(".")[2])
+        return frozenset(found) if self._framework(index).name_means == NODE else frozenset()
 
     def _move(self, free: list[int]) -> None:
         self.keeps = {index: Keeps(self._via(index), self._node_name(index), self._label(index)) for index in free}
@@ -169,9 +185,12 @@ class _Planner:
 
         A literal stays even where it is the module's own name: run as a script the module is ``__main__``.
         """
-        name = self.facts.bindings[index].name
+        binding = self.facts.bindings[index]
+        name = binding.name
         if self._framework(index).name_means != NODE:
             return None
+        if binding.call_stays:
+            return f"{self.source.text(binding.call)}.name"
         if name.kind is NameKind.LITERAL:
             return self._literal(index, name.text)
         if name.kind is not NameKind.COMPUTED:
@@ -286,8 +305,11 @@ class _Planner:
         if keeps.via is not None:
             arguments.append(("via", self._literal(index, keeps.via)))
         made = Construct(binding.call, self.callee, tuple(arguments), tuple(bind))
-        renamed = self._renamed_on_the_spot(index, made)
-        self.edits.append(renamed or made)
+        if binding.call_stays:
+            self.edits.append(Replace(binding.call, made.text))
+            self.staying.add(binding.call)
+        else:
+            self.edits.append(self._renamed_on_the_spot(index, made) or made)
         if binding.annotation is not None:
             self.edits.append(Replace(binding.annotation, self.callee))
         self.moved.append(Moved(index, self.component, "replaced"))
@@ -410,7 +432,8 @@ class _Planner:
         )
 
     def _edit_imports(self, is_taken: Callable[[str], bool], *, needed: bool) -> None:
-        gone = Spans(edit.span for edit in self.edits if isinstance(edit, (Replace, Construct, Delete)))
+        edits = [edit for edit in self.edits if isinstance(edit, (Replace, Construct, Delete))]
+        gone = Spans(edit.span for edit in edits if edit.span not in self.staying)
         unneeded, left = self.imports.unneeded(
             gone.hold,
             self._is_wanted_elsewhere,

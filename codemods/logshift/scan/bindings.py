@@ -68,6 +68,8 @@ class Bindings:
         is_root = False
         if factory.detached:
             obstacle = Reason.DETACHED_LOGGER
+        elif factory.sets_up:  # what its arguments mean is its own affair
+            obstacle = None if obstacle is Reason.UNKNOWN_ARGUMENTS else obstacle
         elif framework.name_means == NODE and factory is framework.factories[0]:
             is_root = obstacle is not Reason.UNKNOWN_ARGUMENTS and _is_root_name(name)
             obstacle = Reason.ROOT_LOGGER if is_root else obstacle
@@ -75,10 +77,13 @@ class Bindings:
             obstacle = obstacle or Reason.UNKNOWN_ARGUMENTS  # what is empty does not mean the root here
         shown = {NameKind.NONE: "", NameKind.MODULE: "__name__", NameKind.LITERAL: repr(name.text)}
         given = [shown.get(name.kind, name.text), *(f"{key}={value}" for key, value in initial)]
+        callee = self._callee(call.func)
+        path = callee if factory.sets_up and callee else factory.path
+        is_discarded = factory.sets_up and isinstance(self.tree.parents[call], ast.Expr)
         return Binding(
             framework=framework.key,
-            factory=factory.path,
-            callee=self._callee(call.func),
+            factory=path,
+            callee=callee,
             name=name,
             form=form,
             targets=targets,
@@ -90,11 +95,13 @@ class Bindings:
             repeated=self._is_repeated(call),
             sole=sole,
             annotation=self._annotation(statement, framework) if sole else None,
-            configuration=is_root or _only_configures(framework, form, uses),
+            configuration=is_root or is_discarded or _only_configures(framework, form, uses),
             obstacle=obstacle,
             channel=framework.channel,
             quotes=self.places.quotes_around(call),
-            canonical=f"{', '.join(targets)} = {factory.path}({', '.join(part for part in given if part)})",
+            canonical=f"{', '.join(targets)} = {path}({', '.join(part for part in given if part)})",
+            call_stays=factory.sets_up,
+            returned=self._is_returned(call),
         )
 
     def _arguments(self, call: ast.Call, framework: Framework, factory: Factory) -> _Given:
@@ -192,6 +199,10 @@ class Bindings:
         in_class = self.tree.scope_of[call].kind is ScopeKind.CLASS
         plain = all(isinstance(target, ast.Name) for target in targets) and not in_class
         return (Form.NAME if plain else Form.ATTRIBUTE), shown
+
+    def _is_returned(self, call: ast.Call) -> bool:
+        parent = next(parent for parent in self.tree.ancestors(call) if not isinstance(parent, (ast.IfExp, ast.BoolOp)))
+        return isinstance(parent, ast.Return)
 
     def _is_repeated(self, call: ast.Call) -> bool:
         for parent in self.tree.ancestors(call):

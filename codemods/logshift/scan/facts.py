@@ -9,8 +9,9 @@ from __future__ import annotations
 import ast
 
 from logshift.fit import uses_by_binding
-from logshift.model import Binding, FactoryReference, FileFacts, Reason, RootCall, Scope, Use, UseKind
+from logshift.model import Binding, FactoryReference, FileFacts, HandsOut, Reason, RootCall, Scope, Use, UseKind
 from logshift.scan.bindings import Bindings
+from logshift.scan.handouts import Handouts
 from logshift.scan.head import HeadReader
 from logshift.scan.imports import Imports, required
 from logshift.scan.names import Names
@@ -36,6 +37,8 @@ def extract(source: Source, tree: Tree, names: Names) -> FileFacts:
     exported = imports.exported()
     imported = imports.all(exported)
     others = _Others(tree, values, places, names)
+    numbers = {call: index for index, call in enumerate(calls)}
+    handouts = Handouts(tree, values, calls).all() if calls else ()
     return FileFacts(
         path=source.path,
         module=tree.module_name,
@@ -63,6 +66,7 @@ def extract(source: Source, tree: Tree, names: Names) -> FileFacts:
         hides_names=imports.hides_names(),
         free=imports.free(),
         requires=required(tree),
+        hands_out=tuple(HandsOut(name, tuple(sorted(numbers[call] for call in made))) for name, made in handouts),
     )
 
 
@@ -116,7 +120,7 @@ class _Others:
                 if not isinstance(member, Path) or member.dotted not in self.names.factories:
                     continue
                 framework, factory = self.names.factories[member.dotted]
-                if factory.detached:  # a class: to name it is not to hand on a factory
+                if factory.detached or factory.sets_up:  # a class, or what people write: no way round a rule
                     continue
                 if framework.key != self.names.target and not self._in_annotation(node):
                     reason = member.doubt or Reason.FACTORY_ESCAPES

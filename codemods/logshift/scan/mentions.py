@@ -15,7 +15,7 @@ from logshift.frameworks import NODE
 from logshift.scan import parse
 from logshift.scan.names import Names
 from logshift.scan.tree import Definition, Tree
-from logshift.scan.uses import asked_for_type, compared
+from logshift.scan.uses import asked_for_type, compared, comparisons
 from logshift.scan.values import Made, Path, Values
 from logshift.source import Source, UndecodableError
 
@@ -61,6 +61,7 @@ class Mentions(NamedTuple):
     by_string: bool  # modules are imported by strings that are not known
     compared: frozenset[str]  # names whose objects are compared
     nodes: frozenset[str]  # loggers of these names are compared
+    beside: frozenset[str]  # functions and attributes of any object whose values are compared with a logger
 
     def wants(self, of: str, name: str) -> bool:
         """Say whether the file may need `name` of module `of`, a star import left aside."""
@@ -188,6 +189,7 @@ class _Reader:
         self.spelled: set[str] = set()
         self.compared: set[str] = set()
         self.nodes: set[str] = set()
+        self.beside: set[str] = set()
         self.by_string = False
 
     def read(self) -> Mentions:
@@ -202,6 +204,9 @@ class _Reader:
             self._string(string)
         for operand in [*compared(self.tree), *asked_for_type(self.tree)]:
             self._compare(operand)
+        for operands in comparisons(self.tree):
+            if any(self._is_logger(one) for one in operands):
+                self.beside.update(leaf for one in operands for leaf in self._leaves(one))
         return Mentions(
             names=frozenset(self.names),
             handed_on=frozenset(self.handed_on),
@@ -215,6 +220,7 @@ class _Reader:
             by_string=self.by_string,
             compared=frozenset(self.compared),
             nodes=frozenset(self.nodes),
+            beside=frozenset(self.beside),
         )
 
     def _imports(self) -> None:
@@ -344,6 +350,21 @@ class _Reader:
         elif isinstance(operand, ast.Subscript) and _leaf(operand.value) == "loggerDict":
             self.nodes.add(_text(operand.slice))
 
+    def _is_logger(self, operand: ast.expr) -> bool:
+        return any(isinstance(member, Made) and not member.derived for member in self.values.of(operand))
+
+    def _leaves(self, operand: ast.expr) -> Iterator[str]:
+        """Yield the names by which an operand that is no known logger is fetched from elsewhere."""
+        if self._is_logger(operand):
+            return
+        if isinstance(operand, ast.Name):
+            home = self.tree.resolve(operand.id, self.tree.scope_of[operand])
+            values = [one.value for one in home.definitions[operand.id]] if home is not None else []
+            yield from (
+                leaf for value in values if value is not None and value is not operand for leaf in _fetched(value)
+            )
+        yield from _fetched(operand)
+
     def _nodes(self, call: ast.Call) -> Iterator[str]:
         """Yield the names in the logging tree of the logger that `call` makes."""
         framework = self.values.framework(call)
@@ -367,3 +388,11 @@ def _text(node: ast.AST) -> str:
 
 def _leaf(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _fetched(node: ast.expr) -> Iterator[str]:
+    """Yield the name of the function called, or of the attribute read."""
+    if isinstance(node, ast.Call):
+        yield _leaf(node.func)
+    elif isinstance(node, ast.Attribute):
+        yield node.attr

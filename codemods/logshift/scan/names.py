@@ -34,6 +34,11 @@ class Names(NamedTuple):
     origin: Callable[[str], str] = _itself  # where a dotted name that a module re-exports comes from
 
 
+def is_called_like_a_factory(name: str) -> bool:
+    """Say whether a function's name allows that it hands out loggers: only such are looked into."""
+    return "log" in name.lower()
+
+
 def table(legacy: Iterable[Framework], target: Framework) -> Names:
     """Return the table for moving loggers of `legacy` frameworks to `target`."""
     frameworks = [*legacy, target]

@@ -13,13 +13,20 @@ import re
 from logshift._record import NamedTuple
 from logshift.model import Binding, FileFacts
 from logshift.scan import parse
+from logshift.scan.imports import required
 from logshift.scan.names import Names
 from logshift.scan.tree import Definition, Tree
 from logshift.scan.values import Path, Values
 from logshift.source import Source, UndecodableError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _PATCHERS = frozenset({"patch", "object", "multiple", "setattr", "setitem", "replace", "spy", "stub"})
 _HINT = re.compile(rb"\b(?:patch|setattr|monkeypatch|mocker)\b|\.getLogger[ \t]*=|\.get_logger[ \t]*=")
+#: Ways to have the code of a module run that has been imported before.
+_RERUNS = re.compile(rb"\breload\b|exec_module|\brunpy\b|\brun_(?:module|path)\b|\bsys\.modules\b|\bexec\(")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 
 
@@ -28,7 +35,10 @@ class Patches(NamedTuple):
 
     places: frozenset[str]  # dotted: "app.mod.logging.getLogger", "logging.getLogger"
     ends: frozenset[str]  # the known ends of places whose beginning is computed: ".logging.getLogger"
+    late: frozenset[str]  # of the places, those that are patched when the file has been imported
     modules: frozenset[str]  # what the file imports or names: modules, or names in them
+    loads: frozenset[str]  # what is imported when the file is
+    reruns: bool  # modules may be made to run again
 
 
 def may_patch(data: bytes, names: Names) -> bool:
@@ -43,27 +53,29 @@ def patches(path: str, module: str, data: bytes, names: Names) -> Patches | None
     """Return what the file at `path`, which is `module`, patches; None if that is nothing of interest."""
     try:
         tree = parse.tree(Source(path, data), module)
-        return _Reader(tree, names).read()
+        return _Reader(tree, names, reruns=_RERUNS.search(data) is not None).read()
     except (UndecodableError, parse.NotPythonError, RecursionError):
         return None
 
 
-def is_reached(facts: FileFacts, binding: Binding, patched: Patches) -> bool:
+def is_reached(facts: FileFacts, binding: Binding, patched: Patches, is_loaded: Callable[[], bool]) -> bool:
     """Say whether `patched` replaces what `binding` calls, while its module is imported or later.
 
-    A patch of the factory counts for all loggers of the module. One of the module's name for the library is put on
-    after the module has been imported, so it counts for those made at run time. A patch at the library itself
-    counts for the modules that the file speaks of.
+    A patch that goes by way of the module is put on after the module has been imported, so it counts for loggers
+    made at run time, or where modules are made to run again. A patch at the library itself counts for the modules
+    that the file speaks of; a logger made at import is out of its reach where `is_loaded` says that importing the file
+    imports the module, and the patch comes after that.
     """
     own = facts.module.removesuffix(".__init__")
     known = {one.bound: one.path for one in facts.imports if one.scope == 0}
+    is_made_before = binding.import_time and not patched.reruns
     for place in patched.places:
         if place == binding.factory:
-            if _speaks_of(patched, own):
+            if _speaks_of(patched, own) and not (is_made_before and place in patched.late and is_loaded()):
                 return True
-        elif place.startswith(f"{own}.") and _hits(place[len(own) + 1 :], known, binding):
+        elif not is_made_before and place.startswith(f"{own}.") and _hits(place[len(own) + 1 :], known, binding):
             return True
-    return any(
+    return not is_made_before and any(
         _hits(end.lstrip("."), known, binding) and (_speaks_of(patched, own) or not patched.modules)
         for end in patched.ends
     )
@@ -82,19 +94,23 @@ def _speaks_of(patched: Patches, module: str) -> bool:
 
 
 class _Reader:
-    def __init__(self, tree: Tree, names: Names) -> None:
+    def __init__(self, tree: Tree, names: Names, *, reruns: bool) -> None:
         self.tree = tree
         self.values = Values(tree, names)
+        self.reruns = reruns
         self.places: set[str] = set()
+        self.early: set[str] = set()
         self.ends: set[str] = set()
 
     def read(self) -> Patches | None:
         for call in self.tree.calls:
             leaf = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             if leaf in _PATCHERS:
-                self._call([*call.args, *(keyword.value for keyword in call.keywords)], call.keywords)
-        for target, _, _ in self.tree.attribute_stores:
-            self.places |= {f"{base}.{target.attr}" for base in self._paths(target.value)}
+                found = self._call([*call.args, *(keyword.value for keyword in call.keywords)], call.keywords)
+                self._add(found, is_early=not (self.tree.scope_of[call].deferred or self._is_decorator(call)))
+        for target, _, scope in self.tree.attribute_stores:
+            found = {f"{base}.{target.attr}" for base in self._paths(target.value)}
+            self._add(found, is_early=not scope.deferred)
         if not self.places and not self.ends:
             return None
         modules = {
@@ -105,16 +121,31 @@ class _Reader:
                 for definition in definitions:
                     if definition.kind == Definition.IMPORT:
                         modules |= _imported(definition)
-        return Patches(frozenset(self.places), frozenset(self.ends), frozenset(modules))
+        return Patches(
+            places=frozenset(self.places),
+            ends=frozenset(self.ends),
+            late=frozenset(self.places - self.early),
+            modules=frozenset(modules),
+            loads=required(self.tree),
+            reruns=self.reruns,
+        )
 
-    def _call(self, given: list[ast.expr], keywords: list[ast.keyword]) -> None:
+    def _add(self, places: set[str], *, is_early: bool) -> None:
+        self.places |= places
+        self.early |= places if is_early else set()
+
+    def _is_decorator(self, call: ast.Call) -> bool:
+        function = self.tree.parents[call]
+        return call in getattr(function, "decorator_list", ())
+
+    def _call(self, given: list[ast.expr], keywords: list[ast.keyword]) -> set[str]:
         texts = [text for node in given if (text := self._text(node)) is not None]
         bases = [base for node in given for base in self._paths(node)]
         bases += [text for text in texts if text.strip(".") == text]
         leaves = [text for text in texts if text.isidentifier()] + [one.arg for one in keywords if one.arg]
-        self.places |= {text for text in texts if _DOTTED.fullmatch(text)}
-        self.places |= {f"{base}.{leaf}" for base in bases for leaf in leaves}
         self.ends |= {text.lstrip("?") for text in texts if text.startswith("?.")}
+        spelled = {text for text in texts if _DOTTED.fullmatch(text)}
+        return spelled | {f"{base}.{leaf}" for base in bases for leaf in leaves}
 
     def _paths(self, node: ast.expr) -> list[str]:
         return [member.dotted for member in self.values.of(node) if isinstance(member, Path)]

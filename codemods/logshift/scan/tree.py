@@ -136,6 +136,15 @@ class Tree:
             node = self.parents[node]
         return node
 
+    def function_called(self, call: ast.Call) -> ast.FunctionDef | None:
+        """Return the one function of the module that a call by a plain name calls; None if that is not certain."""
+        name = call.func
+        if not isinstance(name, ast.Name) or self.resolve(name.id, self.scope_of[name]) is not self.root:
+            return None
+        definitions = self.root.definitions[name.id]
+        node = definitions[0].node
+        return node if len(definitions) == 1 and isinstance(node, ast.FunctionDef) else None
+
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield what surrounds `node`, from the inside."""
         while node in self.parents:
@@ -434,6 +443,16 @@ def absolute(module: str | None, level: int, package: str) -> str:
     if level - 1 > len(parts) or not package:
         base = ["." * level]  # outside every package that is known: no absolute name, and no one else's
     return ".".join([*base, *([module] if module else [])])
+
+
+def argument(callee: ast.FunctionDef, call: ast.Call, name: str) -> ast.expr | None:
+    """Return the expression that a call gives for a parameter; None where that cannot be told."""
+    if any(isinstance(one, ast.Starred) for one in call.args) or any(one.arg is None for one in call.keywords):
+        return None
+    places = [one.arg for one in (*callee.args.posonlyargs, *callee.args.args)]
+    if name in places and places.index(name) < len(call.args):
+        return call.args[places.index(name)]
+    return next((one.value for one in call.keywords if one.arg == name), None)
 
 
 def _elements(target: ast.Tuple | ast.List, value: ast.expr | None) -> Iterator[tuple[ast.expr, ast.expr | None]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from logshift.model import Arguments, ScopeKind, Use, UseKind
 from logshift.scan.flow import UNBOUND, reaching
 from logshift.scan.places import Places
-from logshift.scan.tree import Definition, ScopeNode, Tree
+from logshift.scan.tree import Definition, ScopeNode, Tree, argument
 from logshift.scan.values import Made, Path, Value, Values
 
 #: Functions that compare what they are given; a test's assertions do too, but for those that look at one thing only.
@@ -24,17 +24,45 @@ _ONE_THING = (
 
 def compared(tree: Tree) -> set[ast.expr]:
     """Return the expressions whose values are compared with others; a constant beside them asks for nothing."""
-    found: set[ast.expr] = set()
+    found = {operand for operands in comparisons(tree) for operand in operands}
+    return found | _compared_by_functions(tree, found)
+
+
+def comparisons(tree: Tree) -> Iterator[list[ast.expr]]:
+    """Yield the operands of each comparison."""
     for node in tree.comparisons:
         sides = [side for side in [node.left, *node.comparators] if not isinstance(side, ast.Constant)]
         if len(sides) > 1:
-            found.update(element for side in sides for element in _displayed(side))
+            yield [element for side in sides for element in _displayed(side)]
     for call in tree.calls:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         if name in _COMPARING or (name.startswith("assert") and not name.startswith(_ONE_THING)):
             given = [*call.args, *(keyword.value for keyword in call.keywords)]
-            found.update(element for one in given for element in _displayed(one))
-    return found
+            yield [element for one in given for element in _displayed(one)]
+
+
+def _compared_by_functions(tree: Tree, found: set[ast.expr]) -> set[ast.expr]:
+    """Return what is given to functions of the module that compare their parameters, or give them to one that does."""
+    calls: dict[ast.FunctionDef, list[ast.Call]] = {}
+    for call in tree.calls:
+        function = tree.function_called(call)
+        if function is not None:
+            calls.setdefault(function, []).append(call)
+    given: set[ast.expr] = set()
+    todo = list(found) if calls else []
+    seen: set[ast.arg] = set()
+    while todo:
+        node = todo.pop()
+        home = tree.resolve(node.id, tree.scope_of[node]) if isinstance(node, ast.Name) else None
+        for one in home.definitions[node.id] if home is not None and isinstance(node, ast.Name) else ():
+            holder, parameter = tree.parents.get(one.node), one.node
+            if not (isinstance(holder, ast.FunctionDef) and isinstance(parameter, ast.arg)) or parameter in seen:
+                continue
+            seen.add(parameter)
+            new = [argument(holder, call, parameter.arg) for call in calls.get(holder, ())]
+            todo += [expression for expression in new if expression is not None]
+            given.update(expression for expression in new if expression is not None)
+    return given
 
 
 def asked_for_type(tree: Tree) -> list[ast.expr]:
@@ -171,7 +199,8 @@ class Uses:
         if isinstance(parent, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
             targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
             plain = all(isinstance(target, ast.Name) for target in targets)
-            return (UseKind.BIND if plain else UseKind.ESCAPE), "", None, None, "stored"
+            attributes = sorted(target.attr for target in targets if isinstance(target, ast.Attribute))
+            return (UseKind.BIND if plain else UseKind.ESCAPE), "", None, None, ":".join(["stored", *attributes])
         return UseKind.ESCAPE, "", None, None, self._escape(node, parent)
 
     def _escape(self, node: ast.expr, parent: ast.AST) -> str:

@@ -13,7 +13,7 @@ import ast
 from logshift._record import NamedTuple
 from logshift.frameworks import Framework
 from logshift.model import Reason, ScopeKind
-from logshift.scan.names import Names
+from logshift.scan.names import Names, is_called_like_a_factory
 from logshift.scan.tree import Definition, ScopeNode, Tree
 
 
@@ -113,6 +113,8 @@ class Values:
             return frozenset({OfClass(definition.node, instance=False)})
         if kind == Definition.PARAMETER:
             return self._parameter(definition)
+        if kind == Definition.FUNCTION:
+            return self._function(definition)
         return _NOTHING if kind == Definition.DELETE else _UNKNOWN  # a name that is gone is nothing else, it raises
 
     def attribute_definitions(self, cls: ast.ClassDef, name: str) -> list[tuple[ast.AST, ast.expr | None]]:
@@ -269,6 +271,14 @@ class Values:
         )
         return frozenset({self._path(definition.path, Reason.OPTIONAL_DEPENDENCY if guarded else None)})
 
+    def _function(self, definition: Definition) -> Value:
+        """A function of the module's own: a factory where the project knows it for one that hands out loggers."""
+        name = getattr(definition.node, "name", "")
+        if definition.scope is not self.tree.root or not is_called_like_a_factory(name):
+            return _UNKNOWN
+        path = self._path(f"{self.tree.module_name}.{name}", None)
+        return frozenset({path}) if path.dotted in self.names.factories else _UNKNOWN
+
     def _doubting_factories(self, value: Value) -> Value:
         """A factory under another name: the call can be seen, but the name may go elsewhere too."""
         factories = self.names.factories
@@ -306,6 +316,9 @@ class Values:
             path = f"{module}.{name}"
             if path in self.names.factories or path in self.names.root_functions:
                 return frozenset({Path(path, Reason.STAR_IMPORT)})
+            known = self.names.factories.get(self.names.origin(path)) if is_called_like_a_factory(name) else None
+            if known is not None and known[1].sets_up:  # it is called on where it is, so the star may stay
+                return frozenset({Path(known[1].path)})
         if name in ("getattr", "__import__", "vars"):
             return frozenset({Path(f"builtins.{name}")})
         return _UNKNOWN

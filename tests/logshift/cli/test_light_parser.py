@@ -25,7 +25,9 @@ WORDS = st.sampled_from(
 def by_click(arguments):
     """Return what click makes of a command line; None if it refuses, or has something else to do."""
     try:
-        context = app.check.make_context("check", list(arguments))
+        context = app.check.make_context(
+            "check", list(arguments), **app.main.context_settings
+        )  # click keeps its help option
     except (click.UsageError, click.exceptions.Exit):
         return None
     return CheckArguments(**context.params)

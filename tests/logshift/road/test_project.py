@@ -488,9 +488,21 @@ IMPORTED = "from structlog import get_logger\n\nlogger = get_logger()\n"
         (AT_RUN_TIME, "patch('logging.getLogger')\nimportlib.import_module('app.mod')", True),
         (AT_RUN_TIME, "import logging\nimport app.mod\npatch.object(logging, 'getLogger')", True),
         (AT_RUN_TIME, "patch('app.mod.logging')", True),
-        (AT_IMPORT, "patch('app.mod.logging.getLogger')", True),
+        # a logger that is made while its module is imported is there before a patch that comes later
+        (AT_IMPORT, "patch('app.mod.logging.getLogger')", False),
+        (AT_IMPORT, "@patch('app.mod.logging.getLogger')\ndef t(g): importlib.reload(app.mod)", True),
+        (AT_IMPORT, "def t(g):\n  with patch('app.mod.logging.getLogger'):\n    sys.modules.pop('app.mod')", True),
         (AT_IMPORT, "patch('app.mod.logging')", False),
-        (IMPORTED, "patch('app.mod.get_logger')", True),
+        (AT_IMPORT, "import app.mod\n@patch('logging.getLogger')\ndef t(g): ...", False),
+        (AT_IMPORT, "from app.mod import x\ndef t():\n  with patch('logging.getLogger'): ...", False),
+        (AT_IMPORT, "import app.user\n@patch('logging.getLogger')\n@patch('app.mod.logger')\ndef t(g): ...", False),
+        (AT_IMPORT, "@patch('logging.getLogger')\n@patch('app.mod.logger')\ndef t(g): ...", True),
+        (AT_IMPORT, "@patch('logging.getLogger')\ndef t(g):\n  import app.mod", True),
+        (AT_IMPORT, "import app.mod\n@patch('logging.getLogger')\ndef t(g): reload(app.mod)", True),
+        (AT_IMPORT, "patch('logging.getLogger').start()\nimport app.mod", True),
+        (AT_IMPORT, "import logging\nlogging.getLogger = fake\nimport app.mod", True),
+        (IMPORTED, "patch('app.mod.get_logger')", False),
+        (IMPORTED, "patch('app.mod.get_logger')\nimportlib.reload(app.mod)", True),
         (IMPORTED, "patch('structlog.get_logger')\nimport app.mod", True),
         (IMPORTED, "patch('app.mod.structlog.get_logger')", False),
         (AT_RUN_TIME, "patch('app.mod.logging.basicConfig')", False),
@@ -504,7 +516,8 @@ IMPORTED = "from structlog import get_logger\n\nlogger = get_logger()\n"
 def test_a_logger_whose_factory_is_patched_moves_only_where_that_is_asked_for(
     project, module: str, test: str, is_patched: bool
 ) -> None:
-    project.write({"app/mod.py": module, "tests/t.py": f"from unittest.mock import *\n{test}\n"})
+    others = {"app/user.py": "import app.mod\n", "tests/t.py": f"from unittest.mock import *\n{test}\n"}
+    project.write({"app/mod.py": module, **others})
 
     (finding,) = [one for one in project.check("app/mod.py").findings if one.binding >= 0]
     assert str(finding.applicability) == ("unsafe" if is_patched else "safe")
@@ -520,7 +533,8 @@ def test_a_logger_whose_factory_is_patched_moves_only_where_that_is_asked_for(
 
 def test_a_logger_that_another_file_compares_is_not_made_unsafe_by_a_patch(project) -> None:
     patching = (
-        "from mock import patch\nfrom app import mod\npatch('app.mod.logging.getLogger')\nassert mod.logger is x\n"
+        "from mock import patch\nfrom app import mod\npatch('app.mod.logging.getLogger')\nreload(mod)\n"
+        "assert mod.logger is x\n"
     )
     project.write({"app/mod.py": AT_IMPORT, "tests/t.py": patching})
 
@@ -662,3 +676,191 @@ def test_in_an_import_cycle_the_modules_own_loggers_still_become_one(project) ->
     project.write({"app/mod.py": text, "app/b.py": "from app import mod\n"})
 
     assert "logger.info('x', channel=\"a\")" in project.after().decode()
+
+
+# -- functions that hand out loggers ---------------------------------------------------------------------------
+
+SETTING_UP = """\
+import logging
+
+seen = []
+
+
+def get_logger(name):
+    made = logging.getLogger(name)
+    if made not in seen:
+        made.parent = logging.getLogger("app")
+        seen.append(made)
+    return made
+"""
+MOVED = 'logger = UniversalFrameworkLogger("user", name=get_logger(__name__).name)\n'
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "imported", "is_found"),
+    [
+        (SETTING_UP, "from app.mod import get_logger", True),
+        (SETTING_UP, "from app.mod import *", True),
+        (SETTING_UP, "from .mod import get_logger", True),
+        (SETTING_UP, "from app import get_logger", True),  # which hands it on
+        (
+            SETTING_UP.replace("return made", "return made if seen else made.getChild('x')"),
+            "from app.mod import get_logger",
+            True,
+        ),
+        (
+            SETTING_UP.replace("return made", "return same(1, made)\n\n\ndef same(a, b):\n    return b"),
+            "from app.mod import get_logger",
+            True,
+        ),
+        (SETTING_UP.replace("def ", "@functools.lru_cache\ndef ", 1), "from app.mod import get_logger", True),
+        # what is handed out moves itself
+        (SETTING_UP.replace("made not in seen", "seen"), "from app.mod import get_logger", False),
+        # something else may come back
+        (SETTING_UP.replace("return made", "return made if seen else None"), "from app.mod import get_logger", False),
+        (SETTING_UP.replace("return made", "return Adapter(made)"), "from app.mod import get_logger", False),
+        (SETTING_UP.replace("return made", "return name"), "from app.mod import get_logger", False),
+        (SETTING_UP.replace("return made", "yield made"), "from app.mod import get_logger", False),
+        (SETTING_UP.replace("def ", "@adapted\ndef ", 1), "from app.mod import get_logger", False),
+        (SETTING_UP.replace("def ", "async def ", 1), "from app.mod import get_logger", False),
+        (SETTING_UP + "\n\nget_logger = other\n", "from app.mod import get_logger", False),
+        (
+            SETTING_UP.replace("return made", "return same(1, name)\n\n\ndef same(a, b):\n    return b"),
+            "from app.mod import get_logger",
+            False,
+        ),
+        (SETTING_UP.replace("return made", "return [made, same][0]"), "from app.mod import get_logger", False),
+        (SETTING_UP, "from app.other import get_logger", False),
+        (SETTING_UP, "from .other.mod import get_logger", False),
+        (SETTING_UP, "def get_logger(name): ...", False),
+    ],
+)
+def test_a_logger_that_a_function_of_the_project_hands_out_moves_by_the_name_it_has(
+    project, wrapper: str, imported: str, is_found: bool
+) -> None:
+    user = f"{imported}\n\nlogger = get_logger(__name__)\nlogger.info('x')\n"
+    project.write({"app/__init__.py": "from .mod import get_logger\n", "app/mod.py": wrapper, "app/user.py": user})
+
+    after = project.after("app/user.py").decode()
+    assert (MOVED in after) == is_found
+    assert (after == user) != is_found
+
+
+def test_a_function_that_hands_out_loggers_is_called_on_where_it_stands(project) -> None:
+    text = f'{SETTING_UP}\n\naudit = get_logger("audit")\naudit.info("x")\n'
+    project.write({"app/mod.py": text})
+
+    after = project.after().decode()
+    assert 'audit = UniversalFrameworkLogger("mod", name=get_logger("audit").name)' in after
+    assert "    made = logging.getLogger(name)\n" in after, "what is compared stays"
+
+
+def test_functions_that_hand_out_each_others_loggers_come_to_an_end(project) -> None:
+    one = "from app.two import log_two\n\n\ndef log_one(name):\n    return log_two(name)\n"
+    two = "import logging\nfrom app.one import log_one\n\n\ndef log_two(name):\n    return log_one(name)\n"
+    project.write(
+        {"app/one.py": one, "app/two.py": two, "app/mod.py": "from app.one import log_one\nlog_one(1).info(2)\n"}
+    )
+
+    assert project.migrate().moved == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "is_compared"),
+    [
+        ("return given is log", True),
+        ("return inner(1, b=given)\n\n\ndef inner(a, b):\n    return b == a", True),
+        ("return inner(given, 1)\n\n\ndef inner(a, b):\n    return b == a", True),
+        ("return inner(given, 1)\n\n\ndef inner(a, b):\n    return b == 1", False),
+        ("return given is None", False),
+        ("return log is other", False),
+    ],
+)
+def test_a_logger_given_to_a_function_that_compares_it_stays(project, body: str, is_compared: bool) -> None:
+    text = f"import logging\n\naudit = logging.getLogger(__name__)\n\n\ndef f(given):\n    {body}\n\n\nf(audit)\n"
+    project.write({"app/mod.py": text})
+
+    assert (project.after().decode() == text) == is_compared
+
+
+# -- the text of a module ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("test", "is_read"),
+    [
+        ("from app import mod\nassert sha256sum(mod.__file__) == '4f59'", True),
+        ("import app.mod\nassert util.file_hash(app.mod.__file__) == '4f59'", True),
+        ("import app.mod as m\nopen(m.__file__).read()", True),
+        ("import app.mod as m\nPath(m.__file__).read_bytes()", True),
+        ("import app.mod as m\nPath(m.__file__).resolve().open()", True),
+        ("import app.mod as m\nhashlib.md5(os.path.abspath(m.__file__))", True),
+        ("import app.mod as m\nassert 'x' in inspect.getsource(m)", True),
+        # the path alone, the folder, another module, a part of it
+        ("import app.mod as m\nprint(m.__file__)", False),
+        ("import app.mod as m\nopen(os.path.join(os.path.dirname(m.__file__), 'data.json'))", False),
+        ("import app.mod as m\nPath(m.__file__).parent.joinpath('data.json').read_text()", False),
+        ("import app.mod as m\nPath(m.__file__).with_suffix('.json').read_text()", False),
+        ("import app.mod as m\nassert os.path.exists(m.__file__)", False),
+        ("import app.mod as m\nassert m.__file__ == 'x'", False),
+        ("import app.mod as m\ninspect.getsource(m.f)", False),
+        ("import app.mod\nimport app.other\nsha256sum(app.other.__file__)", False),
+        ("import app.mod\nsha256sum(__file__)", False),
+    ],
+)
+def test_a_module_whose_text_a_test_reads_changes_only_where_that_is_asked_for(
+    project, test: str, is_read: bool
+) -> None:
+    project.write({"app/mod.py": AT_IMPORT, "app/other.py": "", "tests/t.py": f"{test}\n"})
+
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    told = [(str(one.reason), one.detail) for one in outcome.kept]
+    assert told == [("source-read", "the source of its module is read in tests/t.py")] * is_read
+    assert (outcome.after is None) == is_read
+    (outcome,) = migrate(project.check("app/mod.py"), unsafe_fixes=True).outcomes
+    assert outcome.after is not None
+
+
+RETURNED = "import logging\n\n\nclass Mixin:\n    def get_logger(self):\n        return logging.getLogger(self.kind)\n"
+FETCHED = (
+    "import logging\n\n\nclass Mixin:\n    def __init__(self, kind):\n        self.log = logging.getLogger(kind)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "test", "is_compared"),
+    [
+        (RETURNED, "assert Mixin().get_logger() is logging.getLogger('Mixin')", True),
+        (RETURNED, "made = Mixin().get_logger()\nassert logging.getLogger('Mixin') == made", True),
+        (RETURNED, "expected = logging.getLogger('Mixin')\ncase.assertIs(Mixin().get_logger(), expected)", True),
+        (
+            RETURNED.replace("return ", "made = ") + "        return made\n",
+            "assert x.get_logger() is logging.getLogger('x')",
+            True,
+        ),
+        (FETCHED, "assert Mixin('x').log is logging.getLogger('x')", True),
+        (
+            FETCHED.replace("self.log =", "log =") + "        self.kept = log\n",
+            "made = logging.getLogger('x')\ncase.assertIs(Mixin('x').kept, made)",
+            True,
+        ),
+        # another function, no logger on the other side, no comparison
+        (RETURNED, "assert Mixin().get_level() is logging.getLogger('Mixin')", False),
+        (RETURNED, "assert Mixin().get_logger() is not None", False),
+        (RETURNED, "assert Mixin().get_logger().name == logging.getLogger('Mixin').name", False),
+        (RETURNED, "assert logging.getLogger('Mixin') is logging.getLogger('Mixin')", False),
+        (RETURNED.replace("return ", ""), "assert x.get_logger() is logging.getLogger('x')", False),
+        (RETURNED.replace("self.kind", "'kind'"), "assert x.get_logger() is logging.getLogger('other')", False),
+        (FETCHED, "assert Mixin('x').logger is logging.getLogger('x')", False),
+    ],
+)
+def test_a_logger_of_unknown_name_that_a_test_compares_with_a_logger_stays(
+    project, module: str, test: str, is_compared: bool
+) -> None:
+    project.write({"app/mod.py": module, "tests/t.py": f"import logging\nfrom app.mod import Mixin\n{test}\n"})
+
+    (outcome,) = project.migrate("app/mod.py").outcomes
+    assert [(str(one.reason), one.detail) for one in outcome.kept] == [
+        ("compared-by-identity", "tests/t.py")
+    ] * is_compared
+    assert (outcome.after is None) == is_compared

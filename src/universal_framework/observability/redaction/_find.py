@@ -107,7 +107,9 @@ class Finder:
         if classes.isdigit():
             self._in_number(folded, key, raw, len(classes), wanted, found, room)
         elif wanted:
-            self._in_words(folded, key, raw, classes.decode("latin-1"), wanted, found, room)
+            flat = classes.decode("latin-1")
+            del classes  # of a long text each copy counts
+            self._in_words(folded, key, raw, flat, wanted, found, room)
         if folded is not text:
             if found:
                 found = _unfolded(text, _in_order(found, len(folded), room))
@@ -161,7 +163,7 @@ class Finder:
             shapes = _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG
             _phones.find(text, key, raw, found, shapes, room)
 
-    def _in_words(
+    def _in_words(  # noqa: PLR0915 - one family after the other
         self, text: str, key: str, raw: bytes, flat: str, wanted: AbstractSet[str], found: list[_Span], room: int
     ) -> None:
         """Look through any text; `flat` is its characters' classes, joints left out."""
@@ -197,6 +199,7 @@ class Finder:
                 _families.private_keys(text, found, room)
             if has_run and "API_TOKEN" in wanted:
                 _families.tokens(text, marked, found, room)
+            del marked
             if len(found) > room:
                 text, raw = _front(text, raw, found, room)
         digits = "0000000" in flat

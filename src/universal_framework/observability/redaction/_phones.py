@@ -111,6 +111,9 @@ _NUMBER_WORDS = frozenset({"number", "numbers", "no", "nr", "num"})
 TELLING_WORDS = _TELEPHONE_WORDS | _NUMBER_WORDS
 _SAYING_WORDS = TELLING_WORDS | _IDENTIFIER_WORDS
 _WORD = Lazy(r"[A-Za-z]+")
+_REST_OF_WORD = re.compile(rb"[A-Za-z]+")
+#: Characters of a text that are parted into words at a time.
+_PIECE = 4096
 #: Whose number is one to call; ``flight number`` is none, ``My CN number`` is one.
 _OWNED = Lazy(
     r"(?:^|[.:;,!?(\n]\s{0,3}"
@@ -174,7 +177,17 @@ def is_identifier(word: str) -> bool:
 def _says_telephone(raw: bytes) -> bool:
     if len(raw) < _SHORTEST_WITH_WORD:
         return False
-    return not TELLING_WORDS.isdisjoint(_WORD.findall(raw.lower().decode("latin-1")))
+    if len(raw) <= _PIECE:
+        return not TELLING_WORDS.isdisjoint(_WORD.findall(raw.lower().decode("latin-1")))
+    start = 0
+    while start < len(raw):  # the words of a long text, all at once, take many times its memory
+        end = start + _PIECE
+        rest = _REST_OF_WORD.match(raw, end)
+        end = end if rest is None else rest.end()
+        if not TELLING_WORDS.isdisjoint(_WORD.findall(raw[start:end].lower().decode("latin-1"))):
+            return True
+        start = end
+    return False
 
 
 def _is_phone(match: re.Match[str], candidate: bytes, text: str, key: str, known: dict[tuple[str, str], str]) -> bool:

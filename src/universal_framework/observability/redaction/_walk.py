@@ -301,10 +301,28 @@ class _Walk:
         """An object that a renderer shows as text: that text, if it holds a secret."""
         text, detail = str(value), repr(value)
         new = self._redactor.named_text(text, verdict)
-        if new is not text:
-            return new
         shown = self._redactor.named_text(detail, verdict)
-        return value if shown is detail else shown
+        if new is not text:
+            return Shown.of(new, shown)
+        return value if shown is detail else Shown.of(shown, shown)
+
+
+class Shown(str):
+    """What an object shows of itself, redacted: ``%s`` and ``%r`` of a message give what they gave of the object."""
+
+    __slots__ = ("detail",)
+
+    detail: str
+
+    @classmethod
+    def of(cls, text: str, detail: str) -> Shown:
+        """Return `text`, whose ``repr`` is `detail`."""
+        made = cls(text)
+        made.detail = detail
+        return made
+
+    def __repr__(self) -> str:
+        return self.detail
 
 
 def _same(old: Sequence[object], new: Sequence[object]) -> bool:

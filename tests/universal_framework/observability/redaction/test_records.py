@@ -14,6 +14,19 @@ MAIL = "jane.doe@example.com"
 CARD = "4111 1111 1111 1111"
 
 
+class Parameters:
+    """Shows itself in two ways."""
+
+    def __init__(self, mail):
+        self.mail = mail
+
+    def __str__(self):
+        return f"to {self.mail}"
+
+    def __repr__(self):
+        return f"Parameters({self.mail!r})"
+
+
 @pytest.fixture
 def log():
     """Return a logger with a filtered handler, and what it wrote."""
@@ -39,6 +52,8 @@ def log():
         ((ValueError(MAIL),), "[EMAIL_ADDRESS]\n"),
         (("%s", ValueError(MAIL)), "[EMAIL_ADDRESS]\n"),
         (("password=%s", "hunter2"), "password=[SECRET]\n"),
+        (("%s", Parameters(MAIL)), "to [EMAIL_ADDRESS]\n"),
+        (("%r", Parameters(MAIL)), "Parameters('[EMAIL_ADDRESS]')\n"),
     ],
 )
 def test_messages_and_arguments(log, args, expected):

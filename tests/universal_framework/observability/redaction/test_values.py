@@ -1,12 +1,15 @@
 """Through anything: the same object when clean, a copy when not, never an exception."""
 
 import collections
+import copy
 import dataclasses
 import datetime as dt
 import decimal
 import enum
 import pathlib
+import pickle
 import threading
+import tracemalloc
 import types
 import uuid
 
@@ -250,3 +253,29 @@ def test_no_mode_shows_anything_of_the_rest(mode):
 
     redactor = Redactor(Policy(modes=dict.fromkeys(ENTITIES, mode), hmac_key=b"0123456789abcdef"))
     assert redactor.text(f"{MAIL} " * 130 + "rest").endswith(" [TOO_MANY]")
+
+
+def test_what_stands_for_an_object_can_be_sent_to_another_process():
+    stand_in = REDACTOR.value(Shown(MAIL))
+    again = pickle.loads(pickle.dumps(stand_in))
+    assert (str(again), repr(again), copy.deepcopy(stand_in)) == (MASK, MASK, MASK)
+
+
+@pytest.mark.parametrize("text", ["eHh4eHh4" * 8000, "one two 3 " * 6000, "x" * 60_000], ids=["runs", "words", "word"])
+def test_a_long_text_takes_a_few_times_its_own_memory(text):
+    REDACTOR.text(text[:2000])  # patterns are compiled for the first text
+    REDACTOR.text(text)
+    tracemalloc.start()
+    try:
+        REDACTOR.text(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * len(text)
+
+
+@pytest.mark.parametrize("before", [0, 1, 5, 4089, 4090, 4091, 4092, 4093, 4094, 4095, 4096, 4097, 8190, 8192])
+def test_a_telling_word_of_a_long_text_is_found_wherever_it_stands(before):
+    lead, rest = "a " * (before // 2) + "." * (before % 2), "b " * 3000
+    assert "call [PHONE_NUMBER]" in REDACTOR.text(f"{lead}call 838 7176 {rest}")
+    assert "callable 838 7176" in REDACTOR.text(f"{lead}callable 838 7176 {rest}")
