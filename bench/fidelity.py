@@ -107,8 +107,7 @@ def _compare(name: str, mode: str, corpus: Path) -> dict[str, Any]:
     label = f"fidelity-{mode}"
     (results / f"{label}.json").unlink(missing_ok=True)
     command = ["all", name, "--label", label, "--show", "0", "--migrate-cmd", _migrate_command(name, results)]
-    for path in (ROOT / "src", ROOT / "bench" / "unredacted")[: 2 if mode == "off" else 1]:
-        command += ["--extra-path", str(path)]
+    command += ["--extra-path", str(ROOT / "src"), *(["--env", "UF_LOG_REDACTION=off"] if mode == "off" else [])]
     _harness(corpus, command)
     return _report(results / f"{label}.json")
 

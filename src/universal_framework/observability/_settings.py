@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from universal_framework.observability import _unredacted
+
 if TYPE_CHECKING:
     from universal_framework.observability._outputs import Output
     from universal_framework.observability.redaction import Policy
@@ -351,6 +353,10 @@ class LoggingConfig(_Checked):
         problems = []
         for name, text in given.items():
             if not name.startswith(PREFIX) or not text.strip():
+                continue
+            if name == _unredacted.VARIABLE:
+                if text.strip().lower() not in {"on", "off"}:
+                    problems.append(f"{name}: must be on or off, not {text.strip()!r}")
                 continue
             if name not in known:
                 problems.append(f"{name}: no such setting{_close(name, known)}")

@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, cast
 
-from universal_framework.observability import _losses, _pipeline
+from universal_framework.observability import _losses, _pipeline, _unredacted
 from universal_framework.observability._cost import Costs
 from universal_framework.observability._event import Event, Layout
 from universal_framework.observability._lines import LineHandler
@@ -82,7 +82,10 @@ def configure_logging(config: LoggingConfig | None = None, /, **settings: Any) -
         if not known.issuperset(settings):
             LoggingConfig.from_mapping(settings)  # says what is wrong
         config = dataclasses.replace(config, **settings)
-    return _STACK.push(config)
+    held = _STACK.push(config)
+    if config.redaction is None and _unredacted.is_asked_for():
+        UniversalFrameworkLogger("observability", name=_OWN).warning("redaction_is_off", by=_unredacted.VARIABLE)
+    return held
 
 
 class Configuration:

@@ -17,9 +17,11 @@ import pytest
 from universal_framework.observability import _pipeline, configuration
 from universal_framework.observability._lines import LineHandler
 from universal_framework.observability.configuration import ConfigurationError, LoggingConfig, configure_logging
+from universal_framework.observability.redaction import Policy
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 
 house = UniversalFrameworkLogger("billing", name="app.orders")
+MAIL = "jane.roe@mail.example.com"
 plain = logging.getLogger("app.plain")
 
 
@@ -462,3 +464,21 @@ def test_what_was_reported_last_is_written_when_the_program_crashes(program) -> 
         expect=4,
     )
     assert len(ended.lines) == 1000
+
+
+@pytest.mark.parametrize(("word", "is_off"), [("off", True), ("OFF ", True), ("no", False), ("on", False), ("", False)])
+def test_redaction_is_off_only_where_the_environment_says_off_and_the_log_says_so(
+    configure, events, monkeypatch, word, is_off
+) -> None:
+    monkeypatch.setenv("UF_LOG_REDACTION", word)
+    configure(level="INFO")
+    house.info("written", to=MAIL)
+    assert ("redaction_is_off" in _names(events())) == is_off
+    assert events()[-1]["to"] == (MAIL if is_off else "[EMAIL_ADDRESS]")
+
+
+def test_a_policy_in_code_holds_whatever_the_environment_says(configure, events, monkeypatch) -> None:
+    monkeypatch.setenv("UF_LOG_REDACTION", "off")
+    configure(level="INFO", redaction=Policy())
+    house.info("written", to=MAIL)
+    assert events()[-1]["to"] == "[EMAIL_ADDRESS]"

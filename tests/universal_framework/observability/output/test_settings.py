@@ -173,7 +173,7 @@ def test_a_file_that_is_not_there_is_an_error_of_configuration(tmp_path) -> None
     ("variables", "message"),
     [
         ({"UF_LOG_LEVL": "INFO"}, r"UF_LOG_LEVL: no such setting; did you mean UF_LOG_LEVEL\?"),
-        ({"UF_LOG_REDACTION": "off"}, "UF_LOG_REDACTION: no such setting"),
+        ({"UF_LOG_REDACTION": "of"}, "UF_LOG_REDACTION: must be on or off, not 'of'"),
         ({"UF_LOG_QUEUE_LINES": "many"}, "UF_LOG_QUEUE_LINES: must be a number, not 'many'"),
         ({"UF_LOG_CALLER": "maybe"}, "UF_LOG_CALLER: must be one of 0, 1, .*, not 'maybe'"),
         ({"UF_LOG_LEVELS": "app"}, "UF_LOG_LEVELS: must be name=value, .* in 'app'"),
