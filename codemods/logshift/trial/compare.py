@@ -22,7 +22,10 @@ from logshift._record import NamedTuple
 from logshift.trial.run import Event, Run
 
 _ADDED = ("component", "channel")
-_TOKEN = re.compile(r"\d[\d.,:+_-]*|\w+|\s+|.", re.DOTALL)
+#: Parts of a message: a UUID, a word – an id such as ``3f9a`` is one, whatever it begins with –, a number, blanks.
+_TOKEN = re.compile(
+    r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b|(?=\w*[^\W\d_])\w+|\d[\d.,:+_-]*|\w+|\s+|.", re.DOTALL
+)
 _MANY = 300  # parts of a message that are compared one by one, events of one place in one test
 _RENAMED = "field."  # what the house logger puts before the name of a field that its output keeps for itself
 

@@ -149,7 +149,8 @@ def test_what_a_command_leaves_running_is_ended(project, sources, prove, tmp_pat
 @pytest.fixture
 def bare(monkeypatch):
     """Leave of PYTHONPATH what is not the project's."""
-    monkeypatch.setenv("PYTHONPATH", os.environ["PYTHONPATH"].partition(os.pathsep)[2])
+    if (given := os.environ.get("PYTHONPATH")) is not None:
+        monkeypatch.setenv("PYTHONPATH", given.partition(os.pathsep)[2])
 
 
 @pytest.fixture
