@@ -141,7 +141,9 @@ def _settle_baseline(name: str, corpus: Path) -> None:
 _PATIENT = () if hasattr(tarfile, "data_filter") else ("-c", """
 import runpy, sys, tarfile
 unpack = tarfile.TarFile.extractall
-tarfile.TarFile.extractall = lambda self, path=".", members=None, *, filter=None, **more: unpack(self, path, members, **more)
+def patient(self, path=".", members=None, *, filter=None, **more):
+    unpack(self, path, members, **more)
+tarfile.TarFile.extractall = patient
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """)  # fmt: skip
