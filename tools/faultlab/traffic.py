@@ -131,7 +131,7 @@ class Traffic:
             await asyncio.sleep(0.01)
 
     async def recovered(self, seconds: float = 60.0) -> float:
-        """Return after how many seconds a request was answered correctly.
+        """Return after how many seconds a plan was made and stored as it should be.
 
         Raises:
             TimeoutError: None was.
@@ -218,7 +218,8 @@ class Traffic:
             books.degraded += 1
         else:
             books.correct += 1
-            books.well.set()
+            if body["turn"] == 2:  # which needs both the storage and the language model
+                books.well.set()
         after = Session(body["session_id"], body["turn"])
         books.sessions[after.session_id] = after
         return after
