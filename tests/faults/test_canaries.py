@@ -37,7 +37,7 @@ WORD = "cAnArYwOrD"
 
 MESSAGES = (
     f"I need an email about {WORD} and {MAIL}",
-    f"Audience: {WORD} staff, {MAIL}. Tone: friendly. Key points: call {PHONE}; pay with {CARD}; {WORD}",
+    f"Topic: {WORD} move. Audience: {WORD} staff, {MAIL}. Tone: friendly. Key points: call {PHONE}; pay with {CARD}; {WORD}",
     *CONVERSATION[2:],
 )
 
@@ -212,7 +212,8 @@ def test_canaries_appear_in_no_channel_of_a_service_in_trouble(lab, collector, a
         "command line": reports(environ, tmp_path),
     }
     assert [name for name, text in channels.items() if len(text) < 50] == []
-    assert all(word in channels["standard output"] for word in ("llm.auth", "redis.oom", "session_store_unavailable"))
+    trouble = {"llm.auth", "redis.oom", "session_store_unavailable"}
+    assert {word for word in trouble if word not in channels["standard output"]} == set()
     password = re.search(r":([^:@]+)@", lab.environ["REDIS_URL"])[1]
     secrets = [password, lab.environ["OPENAI_API_KEY"], TOKEN, HEADER.partition("=")[2], OWNER, MAIL, PHONE, CARD, WORD]
     assert found(channels, [*secrets, *ids]) == []
