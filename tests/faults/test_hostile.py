@@ -208,7 +208,7 @@ def test_hostile_bytes_are_answered_with_the_envelope_or_not_at_all_and_never_wi
         assert status < 500, body
         if status >= 400:
             assert fault_of_envelope(Answer(status, headers, body, 0.0)) is None, body
-    assert answers or name in {"nothing"}
+    assert answers or name == "nothing"
 
 
 def test_after_all_that_the_service_is_well_and_has_crashed_nowhere(lab):
@@ -223,7 +223,10 @@ def test_after_all_that_the_service_is_well_and_has_crashed_nowhere(lab):
 
 
 def test_bodies_that_drip_or_never_end_hold_up_nobody(lab):
-    slow = [socket.create_connection((urlsplit(lab.service.url).hostname, urlsplit(lab.service.url).port)) for _ in range(40)]
+    slow = [
+        socket.create_connection((urlsplit(lab.service.url).hostname, urlsplit(lab.service.url).port))
+        for _ in range(40)
+    ]
     for number, one in enumerate(slow):
         one.sendall(post(b"", more=CHUNKED) if number % 2 else post(b'{"mess', length=500))
         one.sendall(b"1\r\n{\r\n" if number % 2 else b"a")

@@ -36,7 +36,7 @@ class Fault:
         begin: Does it.
         end: Undoes it.
         forgets: Whether the store itself loses what it had, so that sessions are gone through no fault of ours.
-        seen: Whether clients must notice: an answer that is degraded or refused. A fault that nothing sees tests nothing.
+        seen: Whether clients must notice, by an answer that is degraded or refused; what nobody sees tests nothing.
     """
 
     name: str

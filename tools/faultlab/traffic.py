@@ -127,7 +127,7 @@ class Traffic:
         """Return when so many requests more have their answers, or after some time."""
         goal = self.books.answered + number
         deadline = asyncio.get_running_loop().time() + seconds
-        while self.books.answered < goal and asyncio.get_running_loop().time() < deadline:
+        while self.books.answered < goal and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - simple
             await asyncio.sleep(0.01)
 
     async def recovered(self, seconds: float = 60.0) -> float:

@@ -39,14 +39,12 @@ _NO_SYN: Final = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x0
 
 async def last_call(server: uvicorn.Server, listeners: Sequence[socket.socket]) -> None:
     """Let nobody new in, and return when no connection waits to be heard."""
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
+    until = asyncio.get_running_loop().time() + LONGEST_CALL
     for listener in listeners:
         refuse_newcomers(listener)
-    while not server.force_exit and loop.time() < begun + LAST_CALL:
-        await asyncio.sleep(0.01)
+    await asyncio.sleep(0 if server.force_exit else LAST_CALL)
     await _let_in(server, listeners)
-    while not server.force_exit and loop.time() < begun + LONGEST_CALL and _somebody_waits(server):
+    while not server.force_exit and _somebody_waits(server, until):  # noqa: ASYNC110 - connections tell nobody
         await asyncio.sleep(0.005)
 
 
@@ -96,8 +94,10 @@ def _protocol_of(server: uvicorn.Server) -> Callable[[], asyncio.Protocol]:
     return made
 
 
-def _somebody_waits(server: uvicorn.Server) -> bool:
-    """Return whether a connection has never asked, or has sent bytes that nobody has read."""
+def _somebody_waits(server: uvicorn.Server, until: float) -> bool:
+    """Return whether, before `until`, a connection has never asked or has sent bytes that nobody has read."""
+    if asyncio.get_running_loop().time() >= until:
+        return False
     connections: list[Any] = list(server.server_state.connections)
     idle = [one for one in connections if one.cycle is None or one.cycle.response_complete]
     return any(one.cycle is None for one in idle) or _any_readable(one.transport for one in idle)

@@ -215,9 +215,7 @@ class LocalRedis:
             data = self._data
             self._lock = _locked(data)
         passed = () if self._lock is None else (self._lock.fileno(),)
-        keep = (
-            ("--appendonly", "yes", "--appendfsync", "always") if self._data is not None else ("--appendonly", "no")
-        )
+        keep = ("--appendonly", "yes", "--appendfsync", "always") if self._data is not None else ("--appendonly", "no")
         command = [
             program, "--port", "0", "--unixsocket", str(folder / _SOCKET), "--unixsocketperm", "600",
             "--dir", str(data), "--save", "", *keep, "--loglevel", "warning", *self._options,

@@ -289,9 +289,7 @@ async def list_phases() -> list[PhaseView]:
 
 
 @router.post("/intent")
-async def classify_text(
-    services: ServicesDep, body: Annotated[IntentRequest, Body()]
-) -> IntentView:
+async def classify_text(services: ServicesDep, body: Annotated[IntentRequest, Body()]) -> IntentView:
     """Classify a text as if it were said in a phase; nothing is stored."""
     state = UniversalWorkflowState.new().model_copy(update={"phase": body.phase})
     result = await services.chain.analyse(body.text, state)
