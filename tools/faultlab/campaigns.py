@@ -41,7 +41,7 @@ class Long:
 async def many_sessions(service: Service, redis: Redis, number: int, *, talkers: int = 8) -> Many:
     """Begin so many conversations side by side, then read each of them back."""
     books = Books()
-    before, cpu, memory = _stored(redis), service.cpu_seconds, service.resident_bytes
+    before, cpu, memory = _keys(redis), service.cpu_seconds, service.resident_bytes
     left = iter(range(number))
 
     async def talk() -> None:
@@ -55,11 +55,13 @@ async def many_sessions(service: Service, redis: Redis, number: int, *, talkers:
     await asyncio.gather(*(talk() for _ in range(talkers)))
     await audit(books, service.url)
     used, grown = service.cpu_seconds - cpu, service.resident_bytes - memory
-    return Many(len(books.sessions), len(books.sessions_lost), _stored(redis) - before, used, grown)
+    return Many(len(books.sessions), len(books.sessions_lost), len(_keys(redis) - before), used, grown)
 
 
-def _stored(redis: Redis) -> int:
-    return sum(1 for key in redis.command("KEYS", "uf:session:*") if redis.command("TYPE", key) == b"hash")
+def _keys(redis: Redis) -> set[bytes]:
+    """Return the keys of all stored sessions."""
+    _, keys = redis.command("SCAN", 0, "MATCH", "uf:session:*", "COUNT", 10_000_000, "TYPE", "hash")
+    return {bytes(key) for key in keys}
 
 
 async def long_conversation(service: Service, redis: Redis, turns: int) -> Long:
@@ -68,7 +70,7 @@ async def long_conversation(service: Service, redis: Redis, turns: int) -> Long:
     sizes: list[int] = []
     times: list[float] = []
     async with Client(service.url) as client:
-        known = {bytes(key) for key in redis.command("KEYS", "uf:session:*")}
+        known = _keys(redis)
         tenth, cpu = max(1, turns // 10), service.cpu_seconds
         for turn in range(turns):
             later = CHANGES[turn % len(CHANGES)]
@@ -81,15 +83,9 @@ async def long_conversation(service: Service, redis: Redis, turns: int) -> Long:
                 raise AssertionError(f"turn {turn}: {answer.status} {answer.body!r}")
             session_id = answer.json()["session_id"]
             if (turn + 1) % tenth == 0:
-                new = [key for key in redis.command("KEYS", "uf:session:*") if bytes(key) not in known]
-                sizes.append(max(redis.command("HSTRLEN", key, "body") for key in new if _is_hash(redis, key)))
+                sizes.append(max(redis.command("HSTRLEN", key, "body") for key in _keys(redis) - known))
                 times.append((service.cpu_seconds - cpu) / tenth)
                 cpu = service.cpu_seconds
         view = (await client.ask("GET", f"/api/workflow/sessions/{session_id}")).json()
         total = view["turn"]
     return Long(total, tuple(sizes), tuple(times), view["message_count"])
-
-
-def _is_hash(redis: Redis, key: bytes) -> bool:
-    kind: bytes = redis.command("TYPE", key)
-    return kind == b"hash"
