@@ -6,7 +6,7 @@ embedded Redis of its own, ended with it, and the simulation in place of a langu
 after SIGTERM or Ctrl-C; 1 when it cannot be started, as when the port is taken; 2 when the command is wrong; 78 when
 the configuration is invalid and fails closed.
 
-The end, in order: readiness fails; after `--drain-seconds` nothing new is accepted; requests in flight are answered;
+The end, in order: readiness fails; after `--drain-seconds` nothing new is accepted, and what was accepted is answered;
 jobs, metrics, log lines are brought to their end; the embedded Redis is stopped. A second signal ends it at once.
 """
 
@@ -325,6 +325,8 @@ def _server_of(config: uvicorn.Config, options: Options) -> Any:
     """Return the server; its class is made here, where uvicorn is there."""
     import uvicorn
 
+    from universal_framework.api.leaving import last_call
+
     class Server(uvicorn.Server):
         """A server that fails readiness before it stops to listen."""
 
@@ -338,6 +340,10 @@ def _server_of(config: uvicorn.Config, options: Options) -> Any:
                 click.echo(f"Serving on {url} – press Ctrl-C to stop.", err=True)
                 limits = _services(config).limits
                 config.timeout_graceful_shutdown = int(limits.request_seconds) + 5
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await last_call(self, sockets or [])
+            await super().shutdown(sockets)
 
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:

@@ -9,8 +9,9 @@ kernel ends the server if the watcher is killed (PR_SET_PDEATHSIG, Linux). PR_SE
 follows the thread that started the server. Both have a session of their own, so Ctrl-C reaches only us. A process that
 forks without exec hands the pipe on; then the server ends with the last of them.
 
-Without a folder nothing outlives the server. With one, an acknowledged write outlives the server's death, and all but
-the last second a loss of power (appendonly, fsync every second).
+Without a folder nothing outlives the server. With one, an acknowledged write outlives the server's death and a loss of
+power (appendfsync always: with everysec Redis holds writes back in memory for up to two seconds while an fsync is under
+way, and has acknowledged them; see flushAppendOnlyFile in its aof.c).
 """
 
 from __future__ import annotations
@@ -214,9 +215,7 @@ class LocalRedis:
             data = self._data
             self._lock = _locked(data)
         passed = () if self._lock is None else (self._lock.fileno(),)
-        keep = (
-            ("--appendonly", "yes", "--appendfsync", "everysec") if self._data is not None else ("--appendonly", "no")
-        )
+        keep = ("--appendonly", "yes", "--appendfsync", "always") if self._data is not None else ("--appendonly", "no")
         command = [
             program, "--port", "0", "--unixsocket", str(folder / _SOCKET), "--unixsocketperm", "600",
             "--dir", str(data), "--save", "", *keep, "--loglevel", "warning", *self._options,

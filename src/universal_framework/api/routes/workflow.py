@@ -72,6 +72,15 @@ OwnerDep = Annotated[str, Depends(get_owner)]
 SessionId = Annotated[str, Path(pattern=SESSION_ID)]
 
 
+class IntentRequest(BaseModel):
+    """A text to classify, as if it were said in a phase."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=2000)
+    phase: WorkflowPhase = WorkflowPhase.REQUIREMENTS
+
+
 class IntentView(BaseModel):
     """Result of classifying a text outside any conversation."""
 
@@ -280,14 +289,10 @@ async def list_phases() -> list[PhaseView]:
 
 
 @router.post("/intent")
-async def classify_text(
-    services: ServicesDep,
-    text: Annotated[str, Body(embed=True, min_length=1, max_length=2000)],
-    phase: Annotated[WorkflowPhase, Body(embed=True)] = WorkflowPhase.REQUIREMENTS,
-) -> IntentView:
+async def classify_text(services: ServicesDep, body: Annotated[IntentRequest, Body()]) -> IntentView:
     """Classify a text as if it were said in a phase; nothing is stored."""
-    state = UniversalWorkflowState.new().model_copy(update={"phase": phase})
-    result = await services.chain.analyse(text, state)
+    state = UniversalWorkflowState.new().model_copy(update={"phase": body.phase})
+    result = await services.chain.analyse(body.text, state)
     return IntentView(intent=result.intent.value, confidence=result.confidence, source=result.source)
 
 
