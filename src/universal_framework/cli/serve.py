@@ -144,7 +144,7 @@ def _run(begun: Start, listener: socket.socket, options: Options, logs: Configur
     import uvicorn
 
     from universal_framework.api.app import create_app
-    from universal_framework.api.protocol import EnvelopedProtocol
+    from universal_framework.api.protocol import BACKLOG, EnvelopedProtocol, allow_connections
     from universal_framework.api.routes.health import HealthPolicy
     from universal_framework.health import contributors
 
@@ -162,7 +162,9 @@ def _run(begun: Start, listener: socket.socket, options: Options, logs: Configur
         proxy_headers=options.proxies is not None,
         forwarded_allow_ips=options.proxies,
         timeout_keep_alive=15,
+        backlog=BACKLOG,
     )
+    allow_connections()
     server = _server_of(config, options)
     asyncio.run(server.serve(sockets=[listener]))
     logs.flush(2.0)
@@ -269,7 +271,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(2048)
+        listener.listen()
     except OSError as error:
         what = error.strerror or type(error).__name__
         raise CannotStartError(
