@@ -214,7 +214,7 @@ class _Reading:
         """Take who is named alone in an answer: "customers, friendly, new prices"."""
         for clause in clauses if self.known.topic and len(clauses) > 1 else ():
             head = re.sub(r"^(?:to|for)\s+", "", clause, flags=re.IGNORECASE)
-            if not self._has("audience") and len(head.split()) < 6 and _PEOPLE_ONLY.fullmatch(head):
+            if not self._has("audience") and len(head.split()) < 8 and _PEOPLE_ONLY.fullmatch(head):
                 self._take("audience", head)
 
     def _fragments(self, clauses: list[str]) -> None:
@@ -251,7 +251,8 @@ class _Reading:
 
 
 _PEOPLE_ONLY: Final = re.compile(
-    rf"(?:(?!(?:it|is|are|be|send|goes|should|e-?mail|for|to|we|i|with|about)\b)[\w'’&-]+\s+){{0,4}}(?:{say.PEOPLE})",
+    rf"(?:(?!(?:it|is|are|be|send|goes|should|e-?mail|for|to|we|i|with|about)\b)[\w'’&-]+\s+){{0,4}}(?:{say.PEOPLE})"
+    r"(?:\s+(?:in|of|at|from)\s+(?:the\s+|our\s+)?[\w'’&-]+(?:\s+[\w'’&-]+){0,2})?",
     re.IGNORECASE,
 )
 
