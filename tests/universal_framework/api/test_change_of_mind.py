@@ -109,3 +109,8 @@ def test_an_approved_plan_follows_its_requirements():
     assert (plan.tone, plan.subject_line) == ("formal", "Coffee")
     assert plan.outline == ("Begin with a joke", "it is black", "End")
     assert corrected(PLAN, NEEDS, NEEDS) == PLAN
+
+
+def test_one_word_is_a_change(client, talk):
+    answer = talk(client, WRITTEN[0], "formal")
+    assert (answer["intent"], answer["strategy"]["tone"]) == ("revise", "formal")
