@@ -41,9 +41,9 @@ def collect(known: Requirements, text: str, *, asked: bool = False) -> Requireme
     if not message:
         return known
     if known.complete:
-        return _bounded(known, _corrections(known, message))
+        return bounded(known, _corrections(known, message))
     found = _Reading(known, message, asked=asked).found
-    return _assumed(known, _bounded(known, found), message)
+    return _assumed(known, bounded(known, found), message)
 
 
 def question_for(requirements: Requirements) -> str:
@@ -392,7 +392,7 @@ def _without(points: tuple[str, ...], named: str) -> tuple[str, ...]:
 # -- bounds, and what nobody said -----------------------------------------------------------------------------------
 
 
-def _bounded(known: Requirements, found: dict[str, object]) -> Requirements:
+def bounded(known: Requirements, found: dict[str, object]) -> Requirements:
     """Return `known` with what was found, each text clean and cut."""
     limits = {"topic": MAX_FIELD_CHARS, "audience": MAX_FIELD_CHARS, "tone": MAX_TONE_CHARS}
     update: dict[str, object] = {}
