@@ -58,8 +58,8 @@ PEOPLE: Final = (
     "prospects?|owners?|players?|organi[sz]ation|committee|council|coworkers?|co-workers?|committees?|freelancers?"
 )  # fmt: skip
 _STOP: Final = (
-    r"(?=\s+(?:about|regarding|concerning|announcing|with|in an?|in the|and (?:it|the tone|make|keep|mention|"
-    r"please|should|"
+    r"(?=\s+(?:about|regarding|concerning|announcing|introducing|with|in an?|in the|"
+    r"and (?:it|the tone|make|keep|mention|please|should|"
     r"tell|include|use|sound|be|have|written|invite|ask)|saying|telling|mentioning|to (?:let|tell|inform|announce|"
     r"invite|remind|thank)|so that|that (?:we|the|our|"
     r"says|it)|because|using|as an?|should|must|by|before|on (?:mon|tues|wednes|thurs|fri|satur|sun)day)\b|"
@@ -82,20 +82,39 @@ ADDRESSED: Final = re.compile(
     rf"write to|e-?mail to|mail to|message to|letter to)\s+(?P<audience>[^.,;:!?\n]{{1,100}}?){_STOP}",
     _I,
 )
-#: "email my boss about …", "thank the team for …", "invite our clients to …".
+#: "email my boss about …", "thank the team for …", "let everybody know that …", "tell our clients we have moved".
 TOLD: Final = re.compile(
     r"\b(?P<verb>e-?mail|inform|tell|notify|remind|invite|inviting|thank|thanking|ask|asking|congratulate|"
     r"reminding|informing|"
-    r"telling|update|updating|apologi[sz]e to|apologi[sz]ing to|welcome|welcoming)\s+"
+    r"telling|update|updating|apologi[sz]e to|apologi[sz]ing to|welcome|welcoming|announc(?:e|ing) to|"
+    r"explain(?:ing)? to|let|letting)\s+"
     r"(?P<audience>(?:all|the|our|my|every|new|everyone|everybody)\b[^.,;:!?\n]{0,60}?)\s+"
-    r"(?P<link>about|of|to|for|on|that)\s+(?P<topic>[^.!?\n;]{1,200})",
+    r"(?P<link>about|of|to|for|on|that|know(?: that| about)?|(?=(?:we|i|it|they|there)\b))\s*\b"
+    r"(?P<topic>(?:[^.!?\n;]|[.](?=\S)){1,200})",
     _I,
 )
+#: "a reminder to the tenants that …", "an apology to Ada for …": names and people only: one is also reminded to pay.
+NOTE: Final = re.compile(
+    r"\b(?P<kind>reminder|apology|apologies|thank[- ]you(?: note| letter| message| card)?|note|message|letter|"
+    r"complaint|request)\s+to\s+"
+    r"(?P<audience>(?:(?:all|the|our|my|every|everyone|everybody)\b|(?-i:[A-Z]))[^.,;:!?\n]{0,60}?)\s+"
+    r"(?:that|about|for|regarding)\s+(?P<topic>(?:[^.!?\n;]|[.](?=\S)){1,200})",
+    _I,
+)
+#: Where what it is about ends and how it is to be begins.
+TAIL: Final = re.compile(
+    rf"\s*(?:,|\band)\s*(?:(?:with|in)\s+an?\b|tone\b|audience\b|please\b|mention\b|make\b|keep\b|"
+    rf"(?:be\s+|very\s+)?(?:{'|'.join(TONES)})\b).*$",
+    _I | re.DOTALL,
+)
+#: A full stop that ends no sentence.
+ABBREVIATED: Final = re.compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|approx|dept)\.(?=\s)|\b([ap])\.m\.", _I)
 #: What it is about, up to the audience or the end of the sentence.
 TOPIC: Final = re.compile(
-    r"\b(?:about|announcing|announce|announces|regarding|concerning|re:|on the subject of|on the topic of)\s+"
+    r"\b(?:about|announcing|announce|announces|introducing|regarding|concerning|re:|on the subject of|"
+    r"on the topic of)\s+"
     r"(?!(?:\d+|one|two|three|a|an)\s+(?:hundred\s+)?(?:words?|sentences?|lines?|paragraphs?|pages?)\b)"
-    r"(?P<topic>[^.!?\n;]{1,300}?)"
+    r"(?P<topic>(?:[^.!?\n;]|[.](?=[^\s.])){1,300}?)"
     rf"(?=\s+(?:to|for)\s+(?:all\b|(?:{_DETERMINER}\s+)?(?:{_NOT_LINK}[\w'’&-]+\s+){{0,4}}?(?:{PEOPLE})\b)"
     r"|\s*,\s*(?:to|for|with|in an?|and|it|the|tone|audience|please|mention|make|keep|we|friendly|formal|casual|so)\b"
     r"|\s+(?:and|but)\s+(?:mention|include|say|make|keep|tell|it should|please|use)\b"
@@ -124,13 +143,13 @@ NOT_A_KIND: Final = frozenset(
     (  # noqa: SIM905 - a list of words reads as text
         "short long brief quick new nice good great simple single another second draft mass internal external company "
         "group html marketing my our an a the of other different better one really very longer shorter important "
-        "concise little clear polished catchy follow-up professional-sounding written full plain proper decent"
+        "concise cold little clear polished catchy follow-up professional-sounding written full plain proper decent"
     ).split()
 )
 #: "a warm and witty tone", "sound more formal", "make it less formal".
 TONE_WORDS: Final = re.compile(
     r"(?P<less>less|not (?:so|too|that|as)|too)?\s*(?P<more>more|a bit|a little|very|really|quite)?\s*\b(?P<tone>"
-    + "|".join(TONES)
+    + "|".join((*TONES, *(f"{tone[:-1]}ier" for tone in TONES if tone.endswith("y"))))
     + r")(?:ly|er)?\b",
     _I,
 )
@@ -223,7 +242,8 @@ THAT_IS_ALL: Final = re.compile(
 SET: Final = re.compile(
     r"\b(?:change|set|switch|update|rename)\s+(?:the\s+)?(?P<what>subject(?: line)?|topic|audience|recipients?|"
     r"readers|tone|style)\s+"
-    r"(?:to|into)\s+(?P<value>[^\n;.!?]{1,200})",
+    r"(?:to|into)\s+(?P<value>[^\n;.!?]{1,200})"
+    r"|\bmake\s+(?:the\s+)?(?P<who>audience|recipients?|readers)\s+(?P<whom>[^\n;.!?]{1,200})",
     _I,
 )
 SENT_TO: Final = re.compile(

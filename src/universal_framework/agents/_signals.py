@@ -30,6 +30,11 @@ _POLITE: Final = (
     r"(?:ok(?:ay)?|yes|no|please|well|hm+|then|now|can we|could we|let[’']?s|i(?: want|[’']?d like) to|just|,|!|\.|"
     r"\s)*"
 )
+_RESTART: Final = (
+    r"reset|restart|start (?:over|again|anew|from scratch|from the beginning)|begin again|new conversation|"
+    r"forget (?:it|everything|that|all of (?:it|that))|scratch that|never ?mind|clear (?:everything|all|"
+    r"the conversation)|von vorne|empezar de nuevo|recommencer"
+)
 _EXPRESSIONS = {
     "write_mail": r"\b(?:write|draft|compose|prepare|need|create|want|generate|make)\b.{0,40}\b(?:e-?mails?|"
     r"newsletter)\b",
@@ -74,12 +79,8 @@ _EXPRESSIONS = {
     "dont": r"\b(?:don[’']?t|do not|not|never|cannot|can[’']?t) (?:\w+ )?(?:send|write|go|proceed|approve|like|"
     r"want|good|great|fine|right|happy|agree|"
     r"ok(?:ay)?|what i)\b|\b(?:i (?:dislike|hate|disagree|decline|reject)|doesn[’']?t (?:fit|work|look|sound))\b",
-    "restart": rf"^{_POLITE}/?(?:reset|restart|start (?:over|again|anew|from scratch|from the beginning)|"
-    rf"begin again|new conversation|"
-    rf"forget (?:it|everything|that|all of (?:it|that))|scratch that|never ?mind|clear (?:everything|all|"
-    rf"the conversation)|"
-    rf"von vorne|empezar de nuevo|recommencer)(?:\s+(?:please|now|everything|the conversation|again|over|"
-    rf"from the beginning|it all))*\s*[.!]*$",
+    "restart": rf"^{_POLITE}/?(?:(?:{_RESTART})[,.;]?\s+(?:and\s|let[’']?s\s)?)?(?:{_RESTART})(?:\s+(?:please|now|"
+    rf"everything|the conversation|again|over|from the beginning|it all))*\s*[.!]*$",
     "help": rf"^{_POLITE}(?:help(?: me)?(?: please)?[.!?]*$|\?+$|what can (?:you|i|we) (?:do|ask|say)|"
     rf"how does (?:this|it) work|(?:hi|hello|hey|good (?:morning|afternoon|evening))(?: there)?[.!]*$|how do i use|"
     r"what (?:are|is) (?:you|this)\b|who are you|hilfe|ayuda|aide|aiuto)",

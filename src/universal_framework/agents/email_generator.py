@@ -21,21 +21,31 @@ from universal_framework.observability.unified_logger import UniversalFrameworkL
 logger = UniversalFrameworkLogger("email_generator")
 
 MAX_BODY_CHARS: Final = 20_000
+#: Of the last draft, what the model is shown.
+_MAX_SHOWN_CHARS: Final = 6_000
 #: Of an answer's first lines, those among which the subject is looked for: models like to introduce themselves.
 _PREFACE_LINES: Final = 4
 _SUBJECTS: Final = ("subject", "subject line", "betreff")
 
 
-def build_prompt(requirements: Requirements, strategy: Strategy, feedback: str | None) -> str:
+def build_prompt(
+    requirements: Requirements, strategy: Strategy, feedback: str | None, previous: EmailDraft | None = None
+) -> str:
     """Return the instruction for the model; what the user said stands in it as quoted data."""
     outline = "\n".join(f"- {quoted(item)}" for item in strategy.outline)
     points = "\n".join(f"- {quoted(point)}" for point in requirements.key_points)
     change = f"\nThe reader of the last draft asks for this change: {quoted(feedback)}" if feedback else ""
+    if change and previous is not None:
+        change = f"\nThe last draft, which the change is to be made in: {quoted(_shown(previous))}{change}"
     return (
         f"Write an e-mail to {quoted(requirements.audience or 'all')} about {quoted(requirements.topic or '')}.\n"
         f"Tone: {quoted(strategy.tone)}. Begin with a line 'Subject: …' for {quoted(strategy.subject_line)}, "
         f"then an empty line, then the text.\nOutline:\n{outline}\nIt must say:\n{points}{change}"
     )
+
+
+def _shown(draft: EmailDraft) -> str:
+    return f"Subject: {draft.subject}\n\n{draft.body}"[:_MAX_SHOWN_CHARS]
 
 
 def parse_draft(text: str, strategy: Strategy) -> EmailDraft:
@@ -89,17 +99,34 @@ class EmailGenerator:
         self._llm = llm
         self._allow_fallback = allow_fallback
 
-    async def generate(self, requirements: Requirements, strategy: Strategy, feedback: str | None = None) -> EmailDraft:
+    async def generate(
+        self,
+        requirements: Requirements,
+        strategy: Strategy,
+        feedback: str | None = None,
+        *,
+        previous: EmailDraft | None = None,
+        taken_up: bool = False,
+    ) -> EmailDraft:
         """Return the finished e-mail.
+
+        Args:
+            requirements: What it must be.
+            strategy: The plan that was approved.
+            feedback: What the user said to the last draft.
+            previous: That draft; a model makes the change in it.
+            taken_up: Whether `requirements` and `strategy` have been changed by the feedback; a model is told it all
+                the same.
 
         Raises:
             LLMError: The model did not write one and the template is not allowed.
         """
         wish = usable_feedback(feedback)
+        told = None if taken_up else wish
         request = LLMRequest(
             purpose=Purpose.EMAIL,
-            prompt=build_prompt(requirements, strategy, wish),
-            variables=_variables(requirements, strategy, wish),
+            prompt=build_prompt(requirements, strategy, wish, previous),
+            variables=_variables(requirements, strategy, told),
         )
         try:
             response = await self._llm.complete(request)
@@ -109,7 +136,7 @@ class EmailGenerator:
                 logger.error("email_failed", exc_info=error)  # noqa: TRY400 - it is raised on
                 raise
             logger.warning("email_from_template", code=str(error), exc_info=error)
-            return template_email(requirements, strategy, wish)
+            return template_email(requirements, strategy, told)
         if response.provider == SIMULATION:
             draft = draft.model_copy(update={"source": SIMULATION})
         logger.info("email_generated", source=draft.source, words=draft.word_count, with_feedback=wish is not None)

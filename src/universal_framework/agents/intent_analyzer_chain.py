@@ -81,7 +81,10 @@ class IntentAnalyzerChain:
             ):
                 corrected = Intent.PROVIDE_DETAILS
             case WorkflowPhase.STRATEGY | WorkflowPhase.CONFIRMATION | WorkflowPhase.EMAIL:
-                if len(text[:1_000].split()) >= FEEDBACK_WORDS:
+                if (
+                    len(text[:1_000].split()) >= FEEDBACK_WORDS
+                    or collect(model.requirements, text) != model.requirements
+                ):
                     corrected = Intent.REVISE
         if corrected is None:
             return result

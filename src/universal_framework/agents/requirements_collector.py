@@ -37,12 +37,13 @@ def collect(known: Requirements, text: str, *, asked: bool = False) -> Requireme
     With `asked`, the text answers our question: a bare phrase such as "quarterly results" is the topic then.
     """
     message = clean_text(text.replace("**", "").replace("`", ""), MAX_CHARS)
+    message = say.ABBREVIATED.sub(lambda one: one[1] or f"{one[2]}m", message)
     if not message:
         return known
     if known.complete:
-        return _bounded(known, _corrections(known, message))
+        return bounded(known, _corrections(known, message))
     found = _Reading(known, message, asked=asked).found
-    return _assumed(known, _bounded(known, found), message)
+    return _assumed(known, bounded(known, found), message)
 
 
 def question_for(requirements: Requirements) -> str:
@@ -69,6 +70,7 @@ class _Reading:
         self._asked = asked
         self.found: dict[str, object] = {}
         self._points: list[str] = []
+        self._apology = False
         free = self._labels(message)
         pieces = [piece for piece in say.SENTENCE_END.split(free)[:200] if piece and piece.strip()]
         clauses = [clause.strip(_EDGES) for piece in pieces for clause in say.LENGTH.sub(" ", piece[:2_000]).split(",")]
@@ -80,6 +82,8 @@ class _Reading:
         self._fragments(clauses)
         if not known.topic:
             self._bare_topic(pieces)
+        if self._apology and not self._has("tone"):
+            self.found["tone"] = "apologetic"
 
     def _has(self, name: str) -> bool:
         return name in self.found or bool(getattr(self.known, name))
@@ -138,14 +142,18 @@ class _Reading:
         return bool(re.search(r"\be-?mails?\b|\bwrite\b|\bdraft\b|\bnewsletter\b", piece, re.IGNORECASE))
 
     def _told(self, piece: str) -> str:
-        match = say.TOLD.search(piece)
+        note = say.NOTE.search(piece)
+        match = note or say.TOLD.search(piece)
         if match is None or self._has("topic"):
             return piece
-        topic = match["topic"]
+        tail = say.TAIL.search(match["topic"])
+        topic = match["topic"] if tail is None else match["topic"][: tail.start()]
         audience = say.AUDIENCE.search(topic)
         self._take("topic", topic[: audience.start()] if audience else topic)
         self._take("audience", match["audience"])
-        return piece[: match.start()]
+        if note is not None and note["kind"].lower().startswith("apolog"):
+            self._apology = True
+        return piece[: match.start()] + ("" if tail is None else f" , {tail[0]}")
 
     def _topic(self, piece: str) -> str:
         if self._has("topic"):
@@ -197,11 +205,12 @@ class _Reading:
 
     def _rest(self, rest: str, piece: str) -> None:
         """Take a sentence that states something as a point; one that was mostly taken already is none."""
-        if not self._has("topic") or self._asks_for_mail(piece) or say.SMALL_TALK.search(piece.strip()):
+        if not self._has("topic") or say.SMALL_TALK.search(piece.strip()) or say.THAT_IS_ALL.search(piece):
             return
-        if say.THAT_IS_ALL.search(piece) or ("topic" in self.found and str(self.found["topic"]) in piece):
-            return
-        if rest.strip() == piece.strip():
+        asks = self._asks_for_mail(piece) or ("topic" in self.found and str(self.found["topic"]) in piece)
+        if asks:
+            rest = ",".join(rest.split(",")[1:])  # what is told after what is asked for
+        elif rest.strip() == piece.strip():
             if say.STATES.search(rest) and len(rest.split()) > 2:
                 self._points.append(rest)
             return
@@ -214,7 +223,7 @@ class _Reading:
         """Take who is named alone in an answer: "customers, friendly, new prices"."""
         for clause in clauses if self.known.topic and len(clauses) > 1 else ():
             head = re.sub(r"^(?:to|for)\s+", "", clause, flags=re.IGNORECASE)
-            if not self._has("audience") and len(head.split()) < 6 and _PEOPLE_ONLY.fullmatch(head):
+            if not self._has("audience") and len(head.split()) < 8 and _PEOPLE_ONLY.fullmatch(head):
                 self._take("audience", head)
 
     def _fragments(self, clauses: list[str]) -> None:
@@ -251,7 +260,8 @@ class _Reading:
 
 
 _PEOPLE_ONLY: Final = re.compile(
-    rf"(?:(?!(?:it|is|are|be|send|goes|should|e-?mail|for|to|we|i|with|about)\b)[\w'’&-]+\s+){{0,4}}(?:{say.PEOPLE})",
+    rf"(?:(?!(?:it|is|are|be|send|goes|should|e-?mail|for|to|we|i|with|about)\b)[\w'’&-]+\s+){{0,4}}(?:{say.PEOPLE})"
+    r"(?:\s+(?:in|of|at|from)\s+(?:the\s+|our\s+)?[\w'’&-]+(?:\s+[\w'’&-]+){0,2})?",
     re.IGNORECASE,
 )
 
@@ -279,8 +289,13 @@ def wanted_tone(text: str) -> str:
     matches = list(say.TONE_WORDS.finditer(text[:2_000]))
     for match in matches:
         if match["less"] is None:
-            return match["tone"].lower()
-    return say.OPPOSITES.get(matches[0]["tone"].lower(), "neutral") if matches else ""
+            return _tone_of(match)
+    return say.OPPOSITES.get(_tone_of(matches[0]), "neutral") if matches else ""
+
+
+def _tone_of(match: re.Match[str]) -> str:
+    tone = match["tone"].lower()
+    return f"{tone[:-3]}y" if tone.endswith("ier") else tone
 
 
 def split_points(text: str) -> tuple[str, ...]:
@@ -325,10 +340,10 @@ def _corrections(known: Requirements, message: str) -> dict[str, object]:
     found = dict(reading.found)
     first = message[:2_000]
     for match in list(say.SET.finditer(first))[:5]:
-        field = say.LABELS.get(match["what"].lower().removesuffix(" line"), "topic")
-        found.setdefault(field, match["value"].strip(_EDGES))
+        field = say.LABELS.get((match["what"] or match["who"]).lower().removesuffix(" line"), "topic")
+        found.setdefault(field, (match["value"] or match["whom"]).strip(_EDGES))
     tone = say.TONE_WORDS.search(first)
-    if tone is not None and (say.TONE_SPOKEN.search(first) or tone["less"] or tone["more"] or len(first.split()) < 4):
+    if tone is not None and (say.TONE_SPOKEN.search(first) or _compares(tone) or len(first.split()) < 4):
         found.setdefault("tone", wanted_tone(first))
     addressed = re.search(
         r"\b(?:send it to|address it to|it is for|it's for|goes to)\s+([^.,;!?\n]{1,100})", first, re.IGNORECASE
@@ -340,6 +355,10 @@ def _corrections(known: Requirements, message: str) -> dict[str, object]:
         if points and points != known.key_points:
             found["key_points"] = points
     return found
+
+
+def _compares(tone: re.Match[str]) -> bool:
+    return bool(tone["less"] or tone["more"] or tone["tone"].lower().endswith("ier"))
 
 
 def _changed_points(points: tuple[str, ...], text: str) -> tuple[str, ...]:
@@ -373,7 +392,7 @@ def _without(points: tuple[str, ...], named: str) -> tuple[str, ...]:
 # -- bounds, and what nobody said -----------------------------------------------------------------------------------
 
 
-def _bounded(known: Requirements, found: dict[str, object]) -> Requirements:
+def bounded(known: Requirements, found: dict[str, object]) -> Requirements:
     """Return `known` with what was found, each text clean and cut."""
     limits = {"topic": MAX_FIELD_CHARS, "audience": MAX_FIELD_CHARS, "tone": MAX_TONE_CHARS}
     update: dict[str, object] = {}

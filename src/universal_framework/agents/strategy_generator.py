@@ -32,10 +32,13 @@ _SUMMARIES: Final = ("summary", "overview")
 _BARE: Final = frozenset({"no", "nope", "no thanks", "no thank you", "not yet", "not quite", "wait", "stop", "cancel"})
 
 
-def build_prompt(requirements: Requirements, feedback: str | None) -> str:
+def build_prompt(requirements: Requirements, feedback: str | None, previous: Strategy | None = None) -> str:
     """Return the instruction for the model; what the user said stands in it as quoted data."""
     points = "\n".join(f"- {quoted(point)}" for point in requirements.key_points)
     change = f"\nThe user asks for this change of the plan: {quoted(feedback)}" if feedback else ""
+    if change and previous is not None:
+        items = "\n".join(f"- {quoted(item)}" for item in previous.outline)
+        change = f"\nThe last plan had the subject {quoted(previous.subject_line)} and the outline\n{items}{change}"
     return (
         f"Plan an e-mail to {quoted(requirements.audience or '')} about {quoted(requirements.topic or '')}.\n"
         f"Tone: {quoted(requirements.tone or '')}. It must say:\n{points}\n"
@@ -125,8 +128,15 @@ class StrategyGenerator:
         *,
         previous: Strategy | None = None,
         feedback: str | None = None,
+        taken_up: bool = False,
     ) -> Strategy:
         """Return a strategy; a new version of `previous` when there is one.
+
+        Args:
+            requirements: What the e-mail must be.
+            previous: The last strategy.
+            feedback: What the user said to it.
+            taken_up: Whether `requirements` have been changed by it; a model is told it all the same.
 
         Raises:
             PhaseError: The requirements are not complete.
@@ -138,14 +148,14 @@ class StrategyGenerator:
         revision = previous.revision + 1 if previous else 1
         wish = usable_feedback(feedback)
         try:
-            response = await self._llm.complete(_request(requirements, wish))
+            response = await self._llm.complete(_request(requirements, wish, previous, taken_up=taken_up))
             strategy = parse_strategy(response.text, requirements, revision)
         except LLMError as error:
             if not self._allow_fallback:
                 logger.error("strategy_failed", revision=revision, exc_info=error)  # noqa: TRY400 - it is raised on
                 raise
             logger.warning("strategy_from_template", revision=revision, code=str(error), exc_info=error)
-            return template_strategy(requirements, revision, wish)
+            return template_strategy(requirements, revision, None if taken_up else wish)
         if response.provider == SIMULATION:
             strategy = strategy.model_copy(update={"source": SIMULATION})
         logger.info(
@@ -158,15 +168,31 @@ class StrategyGenerator:
         return strategy
 
 
-def _request(requirements: Requirements, feedback: str | None) -> LLMRequest:
+def corrected(strategy: Strategy, before: Requirements, after: Requirements) -> Strategy:
+    """Return a strategy that has been approved, with what the requirements have become since."""
+    changes: dict[str, object] = {}
+    if after.tone != before.tone:
+        changes["tone"] = after.tone
+    if after.topic and after.topic != before.topic:
+        changes["subject_line"] = clean_line(f"{after.topic[:1].upper()}{after.topic[1:]}", MAX_SUBJECT_CHARS)
+    if after.key_points != before.key_points:
+        kept = [item for item in strategy.outline if item not in before.key_points or item in after.key_points]
+        kept[-1:-1] = [point for point in after.key_points if point not in (*before.key_points, *kept)]
+        changes["outline"] = tuple(kept[:MAX_OUTLINE_ITEMS])
+    return strategy.model_copy(update=changes)
+
+
+def _request(
+    requirements: Requirements, feedback: str | None, previous: Strategy | None, *, taken_up: bool
+) -> LLMRequest:
     return LLMRequest(
         purpose=Purpose.STRATEGY,
-        prompt=build_prompt(requirements, feedback),
+        prompt=build_prompt(requirements, feedback, previous),
         variables={
             "topic": requirements.topic or "",
             "audience": requirements.audience or "",
             "tone": requirements.tone or "",
             "key_points": SEPARATOR.join(requirements.key_points),
-            **({"feedback": feedback} if feedback else {}),
+            **({"feedback": feedback} if feedback and not taken_up else {}),
         },
     )

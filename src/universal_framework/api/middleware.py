@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 logger = UniversalFrameworkLogger("api")
 
-ANONYMOUS: Final = "anonymous"
+#: The owner of what nobody owns: a name that no header can hold, so that nobody is called so.
+ANONYMOUS: Final = "\x00anonymous"
 
 #: Seconds in which a body must have arrived.
 BODY_SECONDS: Final = 10.0
@@ -52,14 +53,17 @@ def services_of(scope: Scope) -> Services:
 def owner_of(headers: Headers, header: str | None) -> str | None:
     """Return who asks, as the gateway's `header` says; None where it does not say, or there is no such header.
 
+    Names are UTF-8.
+
     Raises:
-        RefusalError: It is there twice, too long or not printable: a client's own beside the gateway's, perhaps.
+        RefusalError: It is there twice, too long, not UTF-8 or not printable: a client's own beside the gateway's,
+            perhaps.
     """
     given = headers.getlist(header) if header is not None else []
     if not given:
         return None
-    owner = given[0].strip()
-    if len(given) > 1 or len(owner) > _LONGEST_OWNER or not owner.isprintable():
+    owner = given[0].encode("latin-1").decode(errors="replace").strip()
+    if "\ufffd" in owner or len(given) > 1 or len(owner) > _LONGEST_OWNER or not owner.isprintable():
         raise RefusalError(400, "invalid_owner", "The caller cannot be told from the request's headers.")
     return owner or None
 

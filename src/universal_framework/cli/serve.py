@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import importlib.util
 import os
+import re
 import signal
 import socket
 import sys
@@ -71,9 +72,25 @@ class CannotStartError(Exception):
     """There is no service, for a reason that the person who started it can do something about."""
 
 
+def _header_name(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Return the name of a header: one that no request can have would make everybody anonymous (RFC 9110, 5.6.2)."""
+    if value is not None and not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", value, re.ASCII):
+        raise click.BadParameter("is no name of a header, such as X-Authenticated-User")
+    return value
+
+
+def _address(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """Return an address to listen on; an empty one would mean all of them."""
+    if not value.strip():
+        raise click.BadParameter("is empty; for all addresses write 0.0.0.0")
+    return value
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=str))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, callback=_address, help="Address to listen on."
+)  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="Port; 0: any free one.")
 @click.option(
     "--log-format", type=click.Choice(["auto", "json", "console", "ecs", "otel"]), default="auto", show_default=True,
@@ -82,7 +99,7 @@ class CannotStartError(Exception):
 @click.option("--log-file", type=click.Path(dir_okay=False), help="File for log lines, in place of standard output.")
 @click.option("--audit", metavar="DIRECTORY", type=click.Path(file_okay=False), help="Keep an audit trail there.")
 @click.option(
-    "--owner-header", metavar="NAME", envvar="UNIVERSAL_FRAMEWORK_OWNER_HEADER",
+    "--owner-header", metavar="NAME", envvar="UNIVERSAL_FRAMEWORK_OWNER_HEADER", callback=_header_name,
     help="Header in which a trusted gateway says who asks; without it everybody is anonymous.",
 )  # fmt: skip
 @click.option(
@@ -144,7 +161,7 @@ def _run(begun: Start, listener: socket.socket, options: Options, logs: Configur
     import uvicorn
 
     from universal_framework.api.app import create_app
-    from universal_framework.api.protocol import EnvelopedProtocol
+    from universal_framework.api.protocol import BACKLOG, EnvelopedProtocol, allow_connections
     from universal_framework.api.routes.health import HealthPolicy
     from universal_framework.health import contributors
 
@@ -162,7 +179,9 @@ def _run(begun: Start, listener: socket.socket, options: Options, logs: Configur
         proxy_headers=options.proxies is not None,
         forwarded_allow_ips=options.proxies,
         timeout_keep_alive=15,
+        backlog=BACKLOG,
     )
+    allow_connections()
     server = _server_of(config, options)
     asyncio.run(server.serve(sockets=[listener]))
     logs.flush(2.0)
@@ -215,7 +234,10 @@ def _tell_report(error: ConfigurationError) -> None:
         click.echo(str(issue), err=True)
         if issue.hint:
             click.echo(f"    hint: {issue.hint}", err=True)
-    click.echo(f"{error.report.path}: invalid; `universal-framework config check` tells the same", err=True)
+    if error.report.path == os.devnull:
+        click.echo("What the trial was given cannot be used; without it, something stands in for it.", err=True)
+    else:
+        click.echo(f"{error.report.path}: invalid; `universal-framework config check` tells the same", err=True)
 
 
 def _logging(options: Options, begun: Start | None) -> Configuration:
@@ -269,7 +291,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(2048)
+        listener.listen()
     except OSError as error:
         what = error.strerror or type(error).__name__
         raise CannotStartError(

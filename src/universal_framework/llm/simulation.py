@@ -40,6 +40,7 @@ _CLOSINGS: Final = {
 _ADDED: Final = re.compile(
     r"\b(?:add|mention|include)\b(?: that| the fact that| a line(?: about| that)?)? ([^.!?\n]+)", re.IGNORECASE
 )
+_WHOSE: Final = re.compile(r"^(?:my|our|the|a|an)\s+(?=\S)", re.IGNORECASE)
 _SHORTER: Final = re.compile(r"\b(?:short|brief|concise|cut|trim)", re.IGNORECASE)
 
 
@@ -108,7 +109,7 @@ def write_email(variables: Mapping[str, str]) -> str:
     closing = _CLOSINGS.get(kind, "Please reply to this e-mail if anything is unclear.\n\nKind regards")
     feedback = variables.get("feedback", "")
     points = [*_members(variables), *(match[1].strip() for match in _ADDED.finditer(feedback[:4_000]))]
-    parts = [f"{greeting} {variables.get('audience') or 'all'},"]
+    parts = [f"{greeting} {_addressed(variables.get('audience', ''))},"]
     if _SHORTER.search(feedback):
         closing = closing.rpartition("\n\n")[2]
     else:
@@ -117,6 +118,11 @@ def write_email(variables: Mapping[str, str]) -> str:
     if feedback and not _ADDED.search(feedback[:4_000]) and not _SHORTER.search(feedback):
         parts.append(f"[To take up: {feedback}]")
     return f"Subject: {variables.get('subject', '')}\n\n" + "\n\n".join([*parts, closing])
+
+
+def _addressed(audience: str) -> str:
+    """Return an audience as it is greeted: of "my team" the team."""
+    return _WHOSE.sub("", audience) or "all"
 
 
 def _members(variables: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from universal_framework.agents.intent_analyzer_chain import IntentAnalyzerChain
-from universal_framework.contracts.state import Intent, UniversalWorkflowState
+from universal_framework.contracts.state import Intent, UniversalWorkflowState, WorkflowPhase
 from universal_framework.observability.unified_logger import UniversalFrameworkLogger
 from universal_framework.utils.state_access import last_user_text
 
@@ -26,8 +26,14 @@ _SIDE_REPLIES = {
         "I write e-mails with you: tell me what it is about, for whom, in which tone and what it must "
         "say. I show you a plan, you approve it, and I write the e-mail. '/reset' starts over."
     ),
-    Node.OFF_TOPIC: "I can only help with e-mails. What should your e-mail be about?",
     Node.RESET: "Let us start over. What should your e-mail be about?",
+}
+#: What we wait for, said again to who talks of something else.
+_ASKED_AGAIN = {
+    WorkflowPhase.REQUIREMENTS: "What should your e-mail be about?",
+    WorkflowPhase.STRATEGY: "Does the plan fit, or shall I change something?",
+    WorkflowPhase.CONFIRMATION: "Shall I write it now, or change the plan?",
+    WorkflowPhase.EMAIL: "Shall I change something in this one, or do you need another?",
 }
 
 
@@ -85,4 +91,6 @@ def side_reply(state: UniversalWorkflowState, node: Node) -> tuple[UniversalWork
                 "last_intent": state.last_intent,
             }
         )
+    if node is Node.OFF_TOPIC:
+        return state, f"I can only help with e-mails. {_ASKED_AGAIN[state.phase]}"
     return state, _SIDE_REPLIES[node]

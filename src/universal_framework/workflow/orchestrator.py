@@ -21,7 +21,9 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from universal_framework.agents.confirmation import ask_confirmation, present_strategy
+from universal_framework.agents.intent_analyzer_chain import was_asked
 from universal_framework.agents.requirements_collector import collect, question_for
+from universal_framework.agents.strategy_generator import corrected, usable_feedback
 from universal_framework.contracts.state import (
     EmailDraft,
     Intent,
@@ -69,6 +71,7 @@ AGENTS: Final[Mapping[Step, str]] = {
 CLASSIFIER: Final = "intent_classifier"
 
 _CLOSING: Final = "Glad to hear that. Tell me when you need another e-mail."
+_WHAT_ELSE: Final = "What shall I change: subject, audience, tone, or what it says?"
 
 
 class Turn(UniversalWorkflowState):
@@ -76,6 +79,7 @@ class Turn(UniversalWorkflowState):
 
     text: str = ""
     feedback: str | None = None
+    taken_up: bool = False
     question: str = ""
     reply: str = ""
 
@@ -120,7 +124,12 @@ class Strategies(Protocol):
     """What plans e-mails."""
 
     async def generate(
-        self, requirements: Requirements, *, previous: Strategy | None = None, feedback: str | None = None
+        self,
+        requirements: Requirements,
+        *,
+        previous: Strategy | None = None,
+        feedback: str | None = None,
+        taken_up: bool = False,
     ) -> Strategy:
         """Return a strategy; a new version of `previous` where there is one."""
         ...
@@ -129,8 +138,16 @@ class Strategies(Protocol):
 class Emails(Protocol):
     """What writes e-mails."""
 
-    async def generate(self, requirements: Requirements, strategy: Strategy, feedback: str | None = None) -> EmailDraft:
-        """Return the e-mail."""
+    async def generate(
+        self,
+        requirements: Requirements,
+        strategy: Strategy,
+        feedback: str | None = None,
+        *,
+        previous: EmailDraft | None = None,
+        taken_up: bool = False,
+    ) -> EmailDraft:
+        """Return the e-mail; a new version of `previous` where there is one."""
         ...
 
 
@@ -173,15 +190,27 @@ def moves(state: UniversalWorkflowState, text: str) -> Move:
             return Move(Step.CONFIRM, {})
         case WorkflowPhase.CONFIRMATION if approved:
             return _writing(state, {"confirmed": True})
+        case WorkflowPhase.STRATEGY | WorkflowPhase.CONFIRMATION if usable_feedback(text) is None:
+            return Move(Step.END, {"phase": enter(state.phase, WorkflowPhase.STRATEGY), "reply": _WHAT_ELSE})
         case WorkflowPhase.STRATEGY | WorkflowPhase.CONFIRMATION:
-            return Move(Step.PLAN, {"requirements": collect(state.requirements, text), "feedback": text})
+            return Move(Step.PLAN, _changed(state, text))
         case WorkflowPhase.EMAIL if approved:
             return Move(Step.END, {"reply": _CLOSING})
         case WorkflowPhase.EMAIL if intent is Intent.EMAIL_REQUEST:
             phase = enter(state.phase, WorkflowPhase.REQUIREMENTS)
             return Move(Step.COLLECT, {"phase": phase, **_blank(state)})
+        case WorkflowPhase.EMAIL if usable_feedback(text) is None:
+            return Move(Step.END, {"reply": _WHAT_ELSE})
         case WorkflowPhase.EMAIL:
-            return _writing(state, {"feedback": text})
+            changes = _changed(state, text)
+            strategy = state.strategy and corrected(state.strategy, state.requirements, changes["requirements"])
+            return _writing(state, {**changes, "strategy": strategy})
+
+
+def _changed(state: UniversalWorkflowState, text: str) -> dict[str, Any]:
+    """Return what a comment changes: the requirements, where it says which; all of it is handed on as feedback."""
+    requirements = collect(state.requirements, text)
+    return {"requirements": requirements, "feedback": text, "taken_up": requirements != state.requirements}
 
 
 def _writing(state: UniversalWorkflowState, changes: Mapping[str, Any]) -> Move:
@@ -346,12 +375,14 @@ class WorkflowOrchestrator:
         return {"last_intent": await self._chain.analyse(state.text, state)}
 
     async def _collect(self, state: Turn) -> dict[str, Any]:
-        requirements = collect(state.requirements, state.text)
+        requirements = collect(state.requirements, state.text, asked=was_asked(state))
         logger.info("requirements_collected", missing=requirements.missing())
         return {"requirements": requirements}
 
     async def _plan(self, state: Turn) -> dict[str, Any]:
-        strategy = await self._strategies.generate(state.requirements, previous=state.strategy, feedback=state.feedback)
+        strategy = await self._strategies.generate(
+            state.requirements, previous=state.strategy, feedback=state.feedback, taken_up=state.taken_up
+        )
         return {"strategy": strategy, "confirmed": False}
 
     async def _confirm(self, state: Turn) -> dict[str, Any]:
@@ -362,7 +393,10 @@ class WorkflowOrchestrator:
     async def _write(self, state: Turn) -> dict[str, Any]:
         if state.strategy is None:
             raise PhaseError("there is no strategy to write from")
-        return {"email": await self._emails.generate(state.requirements, state.strategy, state.feedback)}
+        draft = await self._emails.generate(
+            state.requirements, state.strategy, state.feedback, previous=state.email, taken_up=state.taken_up
+        )
+        return {"email": draft}
 
     def _release(self, state: Turn) -> dict[str, Any]:
         if state.email is None:

@@ -446,3 +446,44 @@ def test_a_megabyte_costs_no_more_than_its_first_part(steps, text):
 
     usual = steps(lambda: work(plain))
     assert steps(lambda: work(text), runs=1) < 60 * usual
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("an apology to Mr. Smith for the late delivery", ("the late delivery", "Mr Smith", "apologetic")),
+        ("Draft a thank-you note to Maria for her help", ("her help", "Maria", None)),
+        ("a polite reminder to the tenants that rent is due on Friday", ("rent is due on Friday", "the tenants", "polite")),
+        ("Let the whole team know the server will be down, urgent tone", ("the server will be down", "the whole team", "urgent")),
+        ("Please announce to all staff that the canteen is closed", ("the canteen is closed", "all staff", None)),
+        ("Tell our suppliers we've moved, keep it businesslike", ("we've moved", "our suppliers", "businesslike")),
+        ("invite the board to the annual meeting on May 5, formal", ("the annual meeting on May 5", "the board", "formal")),
+        ("Write to Dr. Jones about my appointment", ("my appointment", "Dr Jones", None)),
+        ("Send an email to Bob about dinner at 7.30", ("dinner at 7.30", "Bob", None)),
+        ("a cold email to potential investors introducing our startup", ("our startup", "potential investors", None)),
+    ],
+)  # fmt: skip
+def test_one_sentence_says_what_to_whom_and_how(text, wanted):
+    read = collect(Requirements(), text)
+    assert (read.topic, read.audience, read.tone) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        ("an email for parents about the trip, it costs 15 euros, we return at 4pm", ("it costs 15 euros", "we return at 4pm")),
+        ("Write a farewell email to my colleagues, I'm leaving on 5 May, warm tone", ("I'm leaving on 5 May",)),
+        ("Write an email to my team about tea, in a friendly tone, please", ()),
+    ],
+)  # fmt: skip
+def test_what_is_told_in_the_same_breath_is_kept(text, points):
+    assert collect(Requirements(), text).key_points[: len(points) or 1] == points
+
+
+@pytest.mark.parametrize(("text", "tone"), [("friendlier", "friendly"), ("write it again but funnier", "funny")])
+def test_a_comparative_is_a_tone(text, tone):
+    assert collect(COMPLETE, text).tone == tone
+
+
+def test_a_plan_gets_other_readers():
+    assert collect(COMPLETE, "make the audience developers only").audience == "developers only"

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from universal_framework.config.models import EnvironmentConfig
 
 
@@ -163,3 +165,28 @@ def test_a_form_is_checked_by_safe_mode_too(start, configured, conversation, tal
     url = f"/api/workflow/sessions/{talk(client, conversation[0])['session_id']}/requirements"
     for form in ({"topic": "a gift card"}, {"tone": "gift card"}, {"key_points": ["one", "gift card"]}):
         assert client.put(url, json=form).status_code == 403
+
+
+def test_a_form_is_cleaned_as_messages_are(client, conversation, talk):
+    url = f"/api/workflow/sessions/{talk(client, conversation[0])['session_id']}/requirements"
+    form = {"audience": "all\r\nBcc: eve\u202e", "tone": "\x00warm", "key_points": ["a\nb", "\u200b", "a\nb"]}
+    view = client.put(url, json=form).json()
+    assert (view["audience"], view["tone"], view["key_points"]) == ("all Bcc: eve", "warm", ["a b"])
+
+
+# -- names of owners --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Łukasz", "李", "Doe, John", "anonymous"])
+def test_an_owner_may_have_any_name(start, conversation, talk, name):
+    client = start(owner_header="X-User")
+    headers = {"x-user": name.encode()}
+    session_id = talk(client, conversation[0], headers=headers)["session_id"]
+    assert client.get("/api/workflow/sessions", headers=headers).json() == [session_id]
+    assert client.get(f"/api/workflow/sessions/{session_id}").status_code == 404
+
+
+@pytest.mark.parametrize("name", [b"Jos\xe9", b"a\tb", b"a" * 257, "a\u202eb".encode()])
+def test_a_name_that_is_no_text_is_refused(start, name):
+    answer = start(owner_header="X-User").get("/api/workflow/phases", headers={"x-user": name})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_owner")

@@ -179,6 +179,20 @@ def test_what_counts_as_a_trial(file, environ, trial):
     assert is_trial(file, environ) is trial
 
 
+@pytest.mark.parametrize("options", [("--owner-header", "X User: a"), ("--owner-header", ""), ("--host", "")])
+def test_options_that_would_open_the_service_to_everybody_are_refused(serve, options):
+    service = serve(*options)
+    assert service.process.returncode == 2
+    assert options[0] in service.told
+
+
+def test_a_trial_with_an_unusable_address_speaks_of_no_file(serve):
+    service = serve(environ={"REDIS_URL": "nonsense"})
+    assert service.process.returncode == 78
+    assert "env REDIS_URL: redis.url: must begin with" in service.told
+    assert "/dev/null" not in service.told
+
+
 def test_a_wrong_option_is_a_wrong_command(serve):
     assert serve("--port", "70000", port=False).process.returncode == 2
     ended = serve(environ={"UF_LOG_LEVEL": "LOUD"})

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Depends, Path, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from universal_framework.agents.requirements_collector import bounded
 from universal_framework.api.dependencies import Services, get_owner, get_services
 from universal_framework.api.jobs import Job, JobStatus
 from universal_framework.api.middleware import ANONYMOUS
@@ -380,8 +381,8 @@ async def put_requirements(
             logger.warning("requirements_form_blocked", rule=error.rule, fields=sorted(given))
             raise
         if "key_points" in given:
-            given["key_points"] = tuple(point for point in given["key_points"] if point.strip())
-        requirements = state.requirements.model_copy(update=given)
+            given["key_points"] = tuple(given["key_points"])
+        requirements = bounded(state.requirements, given)
         changed = state.model_copy(update={"requirements": requirements, "updated_at": utc_now()})
         await services.store.save(changed, owner=owner)
     logger.log_session_event(session_id, "requirements_form_saved", missing=len(requirements.missing()))
