@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from universal_framework.observability.redaction import _gate, _names, _records, _walk
 from universal_framework.observability.redaction._find import Finder, Finding
-from universal_framework.observability.redaction._policy import Policy
+from universal_framework.observability.redaction._policy import Mode, Policy
 from universal_framework.observability.redaction._replace import Replacer
 
 #: Stands for a value that could not be looked at.
@@ -74,6 +74,7 @@ class Redactor:
         #: What hides every value of a sensitive name, or None; whether such fields are left out.
         self.secret_mask = self._replacer.mask("SECRET")
         self.drops_secrets = self._replacer.drops("SECRET")
+        self._keeps_secrets = self.policy.modes.get("SECRET") is Mode.KEEP
         #: ``may_hold(rendered: bytes) -> bool``: false means that no value of the rendered JSON object, and no name
         #: inside one of its values, gives anything to redact. Names of top-level fields are for `fields`.
         #: ``knows_id(text: str) -> object``: true for ids that nothing of this policy could be.
@@ -153,6 +154,8 @@ class Redactor:
         known = self.known_names.get(key)
         if known is None:
             known = _names.verdict(key, self._more, self._fewer)
+            if known is _names.SECRET and self._keeps_secrets:
+                known = _names.PLAIN
             if len(key) <= _LONGEST_NAME and self.named_text(key, _names.PLAIN) is key:
                 if len(self.known_names) >= _REMEMBERED:
                     self.known_names.clear()

@@ -279,3 +279,9 @@ def test_a_telling_word_of_a_long_text_is_found_wherever_it_stands(before):
     lead, rest = "a " * (before // 2) + "." * (before % 2), "b " * 3000
     assert "call [PHONE_NUMBER]" in REDACTOR.text(f"{lead}call 838 7176 {rest}")
     assert "callable 838 7176" in REDACTOR.text(f"{lead}callable 838 7176 {rest}")
+
+
+def test_a_policy_that_keeps_secrets_keeps_those_of_sensitive_names_too():
+    keeping = Redactor(Policy(modes={"SECRET": Mode.KEEP}))
+    fields = {"password": "hunter2", "note": "password=hunter2", "nested": {"api_key": "abc"}, "to": MAIL}
+    assert keeping.fields(fields) == {**fields, "to": MASK}
