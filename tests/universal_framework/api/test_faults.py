@@ -1,8 +1,8 @@
 """What fails behind the service: storage, language model, time. Never a 500, never an acknowledged message lost."""
 
 import asyncio
-import time
 import threading
+import time
 
 import pytest
 
