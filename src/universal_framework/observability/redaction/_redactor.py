@@ -42,6 +42,7 @@ class Redactor:
         "_fewer",
         "_find",
         "_finder",
+        "_keeps_secrets",
         "_masks",
         "_more",
         "_plans",
