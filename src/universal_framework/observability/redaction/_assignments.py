@@ -21,6 +21,8 @@ _QUOTE = Lazy(r"\\{0,4}(?:\"|')")
 _DOUBLE_QUOTED = Lazy(r'"((?>(?:[^"\\\n]|\\.){0,4096}))')
 _SINGLE_QUOTED = Lazy(r"'((?>(?:[^'\\\n]|\\.){0,4096}))")
 _BARE = Lazy(r"(?>(?:[^\s,;&\"'<>]|[,;&](?![\s,;&\"'}\])]|$|[\w.-]{1,64}+[=:])){1,2048})")
+#: The same, where nothing but that ends it: most of them.
+_PLAIN_BARE = Lazy(r"[^\s,;&\"'<>]{1,2048}+(?![,;&])")
 _HEADER = Lazy(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
 _COOKIES = Lazy(r"[^\r\n\"'<>]{1,8192}+")
 _ENTITY_END = Lazy(r"[^<\r\n]{1,4096}+(?=</)")
@@ -66,15 +68,19 @@ def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int
     """Append the spans of values whose names `is_secret` to `found`."""
     position = looks = 0
     verdicts: dict[str, object] = {}
+    others: set[str] = set()
     phrases: dict[str, bool] = {}
     most = len(found) + room
     names = _NAMED.finditer(text)
     while (match := next(names, None)) is not None:
-        name = match.group(1)
+        name = match[1]
+        if name in others:
+            continue
         verdict = verdicts.get(name)
         if verdict is None:
             verdict = verdicts[name] = _judged(name, is_secret)
         if verdict is _OTHER:
+            others.add(name)
             continue
         start = match.start()
         before = text[start - 1 : start]
@@ -149,7 +155,7 @@ def _bare(text: str, start: int, compact: str, joint: str) -> tuple[int, int] | 
     elif compact in _HEADER_NAMES:
         match = _HEADER.match(text, start)
     else:
-        match = _BARE.match(text, start)
+        match = _PLAIN_BARE.match(text, start) or _BARE.match(text, start)
     if match is None:
         return None
     value = match.group()
