@@ -1,12 +1,16 @@
-r"""One pass of Hyperscan over a long text: which families of secrets can be in it at all.
+r"""Passes of Hyperscan over a long text: which families of secrets can be in it at all, and where telephone numbers.
 
-In: the bytes of a folded text, in Latin-1. Out: names of `ENTITIES`. The expressions are wider than the patterns of
-`_patterns`, `_phones` and `_tokens`: no looking back, no limits above. So a family that is not named finds nothing, and
-those that are named still have the last word; what is redacted is the same with this engine and without.
+In: the bytes of a folded text, in Latin-1. Out: names of `ENTITIES`; a search that visits few places. The expressions
+are wider than the patterns of `_patterns`, `_phones` and `_tokens` with the checks that need no arithmetic: nearly no
+looking around, no limits above, nothing possessive. So a family that is not named finds nothing, nothing begins where
+no place is told, and what is left still has the last word: what is redacted is the same with this engine and without.
 A character beyond Latin-1 is ``?`` here, so ``?`` counts as a letter and as none.
 
+Where candidates are counted, because only so many are looked at closely, an expression must not be narrower than the
+pattern that is counted: telephone numbers, IBANs. Addresses and numbers with their ranges checked may be.
+
 Hyperscan (``pip install hyperscan``: MIT; Vectorscan, which it contains: BSD-3-Clause) is imported and its expressions
-are compiled when a redactor asks for them, which takes half a second. https://python-hyperscan.readthedocs.io
+are compiled when a redactor asks for them, which takes a second. https://python-hyperscan.readthedocs.io
 """
 
 from __future__ import annotations
@@ -28,13 +32,16 @@ BEFORE, BEHIND = 64, 128
 #: With more places it does not pay to go from one to the next.
 _MOST_PLACES = 256
 
+#: Texts stand between two line ends, so that no expression has to ask for a text's own ends, which takes long.
+_FRAMED = b"\n%b\n"
+
 _WORD = r"[0-9A-Za-z_?\x80-\xff]"
 _LETTER = r"[A-Za-z?\x80-\xff]"
-_NO_WORD = "(?:^|[^A-Za-z0-9])"
+_NO_WORD = "[^A-Za-z0-9]"
 _GROUP = "[0-9A-Fa-f]{1,4}"
-_NO_GROUP = "(?:^|[^0-9A-Za-z_:.])"
+_NO_GROUP = "[^0-9A-Za-z_:.]"
 _IPV4 = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}"
-_FRONT = "(?:^|[^0-9A-Za-z_+.-])"
+_FRONT = "[^0-9A-Za-z_+.-]"
 _PLAIN_SSN, _SAYS_SSN, _MARKED = "number like a social security number", "word for one", "token with a mark"
 _DIGITS = "(?:[ .()/-]{0,3}[0-9])"
 
@@ -60,25 +67,27 @@ def _any_of(words: Iterable[str]) -> str:
 
 
 #: What may follow a number of each kind: the end, what is no letter and no digit, a joint that nothing follows.
-_AFTER_CARD = "(?:$|[^0-9A-Za-z_.-]|[.-](?:$|[^0-9]))"
-_AFTER_SSN = r"(?:$|[^0-9A-Za-z_.-]|\.(?:$|[^0-9]))"
-_AFTER_IPV4 = r"(?:$|[^0-9A-Za-z_.-]|\.(?:$|[^0-9])|-(?:$|[^A-Za-z]))"
-_AFTER_IPV6 = r"(?:$|[^0-9A-Za-z_:.]|\.(?:$|[^0-9]))"
-_AFTER_PHONE = "(?:$|[^0-9A-Za-z_.:,/-]|[xXeE]|[.:,/-](?:$|[^0-9]))"
+_AFTER_CARD = "(?:[^0-9A-Za-z_.-]|[.-][^0-9])"
+_AFTER_SSN = r"(?:[^0-9A-Za-z_.-]|\.[^0-9])"
+_AFTER_IPV4 = r"(?:[^0-9A-Za-z_.-]|\.[^0-9]|-[^A-Za-z])"
+_AFTER_IPV6 = r"(?:[^0-9A-Za-z_:.]|\.[^0-9])"
+_EXTENSION = r"(?:[xX]|[eE]xt(?:\.|ension)?)[ .:]{0,2}[0-9]"
+_AFTER_PHONE = rf"(?:[^0-9A-Za-z_.:,/-]|[.:,/-][^0-9]|{_EXTENSION})"
+_AFTER_GROUPS = rf"(?:[^0-9A-Za-z_.:,/ -]|[.:,/ -][^0-9]|{_EXTENSION})"
 _AREA = "(?:00[1-9]|0[1-9][0-9]|[1-578][0-9]{2}|6[0-57-9][0-9]|66[0-57-9])"
 _SERIAL = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
 
 
 def _ssn(joint: str) -> str:
     return (
-        rf"(?:^|[^0-9A-Za-z_.+-]){_AREA}{joint}(?:0[1-9]|[1-9][0-9]){joint}{_SERIAL}{_AFTER_SSN}"
+        rf"[^0-9A-Za-z_.+-]{_AREA}{joint}(?:0[1-9]|[1-9][0-9]){joint}{_SERIAL}{_AFTER_SSN}"
     )
 
 
 _CARD_GAP = "[ .-]{1,2}"
 _BEARER = r"[A-Za-z0-9._~+/-]{24}|[A-Za-z-]*[0-9._~+/=]|[A-Za-z-]+[A-Z]|[A-Z][A-Za-z-]*-[a-z]|-{6}"
 _BASE64 = "[A-Za-z0-9+/]"
-_AFTER_BASIC = r"(?:$|[^A-Za-z0-9._~+/-])"
+_AFTER_BASIC = r"[^A-Za-z0-9._~+/-]"
 _BASIC = rf"{_BASE64}{{6,}}\.*{_AFTER_BASIC}|{_BASE64}{{1,5}}\.+{_AFTER_BASIC}|{_BASE64}{{200}}"
 
 _EXPRESSIONS = (
@@ -87,7 +96,7 @@ _EXPRESSIONS = (
         "EMAIL_ADDRESS",
         (
             rf"(?:{_WORD}|[.+'-])(?:@|%40)(?:{_WORD}(?:{_WORD}|-)*\.)+"
-            rf"(?:{_LETTER}{{2,24}}|xn--[A-Za-z0-9-]+)(?:$|[^0-9A-Za-z_@])"
+            rf"(?:{_LETTER}{{2,24}}|xn--[A-Za-z0-9-]+)[^0-9A-Za-z_@]"
         ),
     ),
     ("AUTHORIZATION", rf"{_NO_WORD}(?:[Bb]earer|BEARER)[ \t:]{{1,3}}(?:{_BEARER})"),
@@ -98,7 +107,7 @@ _EXPRESSIONS = (
     (
         "CREDIT_CARD",
         (
-            rf"(?:^|[^0-9A-Za-z_+]){_any_of(_checks.card_prefixes())}(?:[0-9]{{8,15}}"
+            rf"[^0-9A-Za-z_+]{_any_of(_checks.card_prefixes())}(?:[0-9]{{8,15}}"
             rf"|{_CARD_GAP}[0-9]{{4}}{_CARD_GAP}[0-9]{{4}}{_CARD_GAP}[0-9]{{1,4}}(?:{_CARD_GAP}[0-9]{{1,3}})?"
             rf"|[0-9]{{2}}[ .-][0-9]{{9,13}}|{_same('[0-9]{6}', '[0-9]{4,5}')}|{_same('[0-9]{4}', '[0-9]{5}')}"
             rf"|{_same('[0-9]{3}', '[0-9]{3}', '[0-9]{3}')}|{_same('[0-9]{5}', '[0-9]{6}')}){_AFTER_CARD}"
@@ -107,10 +116,10 @@ _EXPRESSIONS = (
     ("US_SSN", _ssn("-")),
     (_PLAIN_SSN, rf"{_ssn('')}|{_ssn(' ')}|{_ssn('[.]')}"),
     (_SAYS_SSN, "(?i)[s?][s?][n#]|[s?]oc[i?]al"),
-    ("SECRET", rf"(?:^|[^0-9A-Za-z_-])--[A-Za-z_](?:{_WORD}|-)+ (?:$|[^ -]|-(?:$|[^-]))"),
-    ("API_TOKEN", r"(?:^|[^A-Za-z0-9_-])[0-9]{8,10}:A[A-Za-z0-9_-]{34}"),
-    ("API_TOKEN", r"(?:^|[^A-Za-z0-9_.-])[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}"),
-    ("API_TOKEN", r"[A-Za-z0-9_~.-]{3}[0-9]{1,2}Q~[A-Za-z0-9_~.-]{31}"),
+    ("SECRET", rf"[^0-9A-Za-z_-]--[A-Za-z_](?:{_WORD}|-)+ (?:[^\s-]|-[^-])"),
+    ("API_TOKEN", r"[^A-Za-z0-9_-][0-9]{8,10}:A[A-Za-z0-9_-]{34}"),
+    ("API_TOKEN", r"[^A-Za-z0-9_.-][A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}"),
+    ("API_TOKEN", r"[0-9]Q~[A-Za-z0-9_~.-]{31}"),
     ("API_TOKEN", r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),
 )
 _STRONG_PHONES = (
@@ -121,7 +130,7 @@ _STRONG_PHONES = (
     rf"{_FRONT}(?:[178][ -]?)?\([0-9]{{1,5}}\)[ /.-]{{0,3}}[0-9]{{2}}",
 )
 _WEAK_PHONES = (
-    rf"{_FRONT}[0-9]{{1,5}}(?:[ ./-][0-9]{{2,7}}){{1,4}}{_AFTER_PHONE}|{_FRONT}[0-9]{{7,15}}{_AFTER_PHONE}",
+    rf"{_FRONT}[0-9]{{1,5}}(?:[ ./-][0-9]{{2,7}}){{1,4}}{_AFTER_GROUPS}|{_FRONT}[0-9]{{7,15}}{_AFTER_PHONE}",
 )
 
 #: What looks around itself, and upper limits: neither is needed to be wide enough.
@@ -138,7 +147,7 @@ _EVERYTHING = frozenset(ENTITIES)
 
 
 def _words_expressions() -> Iterator[tuple[str, str]]:
-    yield "telling word", rf"(?i)(?:^|[^a-z])(?:{'|'.join(sorted(_phones.TELLING_WORDS))})(?:$|[^a-z])"
+    yield "telling word", rf"(?i)[^a-z](?:{'|'.join(sorted(_phones.TELLING_WORDS))})[^a-z]"
 
 
 def _addresses_expressions(*, local_too: bool) -> Iterator[tuple[str, str]]:
@@ -161,7 +170,7 @@ def _addresses_expressions(*, local_too: bool) -> Iterator[tuple[str, str]]:
         first = f"(?:[0-9A-Fa-f]{{1,3}}|{fours})"
         numeral = f"(?:[0-9][0-9A-Fa-f]{{0,2}}|[A-Fa-f][0-9][0-9A-Fa-f]?|[A-Fa-f]{{2}}[0-9]|{fours})"
         short = rf"(?:{_GROUP}:)+"
-    yield "IP_ADDRESS", rf"(?:^|[^0-9A-Za-z_.-])(?:{'|'.join(fronts)})\.{octet}\.{octet}{_AFTER_IPV4}"
+    yield "IP_ADDRESS", rf"[^0-9A-Za-z_.-](?:{'|'.join(fronts)})\.{octet}\.{octet}{_AFTER_IPV4}"
     some = "[A-Fa-f]{0,3}[0-9][0-9A-Fa-f]{0,3}"
     tail = rf"(?:(?:{_GROUP}:)*(?:{_GROUP}|{_IPV4}))?"
     tail_with_digit = rf"(?:(?:[A-Fa-f]{{1,4}}:)*{some}(?::{_GROUP})*|(?:{_GROUP}:)*{_IPV4})"
@@ -181,7 +190,7 @@ def _closer_expressions() -> Iterator[tuple[str, str]]:
         more = f"(?:[ -]*[^ -]){{{length - 15}}}" if length > 15 else ""
         yield (
             "IBAN_CODE",
-            rf"(?i){_NO_WORD}(?:{countries})[0-9]{{2}}(?:[ -]?[A-Z0-9]){{11}}{more}(?:$|[^A-Z0-9])",
+            rf"(?i){_NO_WORD}(?:{countries})[0-9]{{2}}(?:[ -]?[A-Z0-9]){{11}}{more}[^A-Z0-9]",
         )
 
 
@@ -224,12 +233,13 @@ class Scanner:
         """Return the types that may be in a text, and `UNMARKED` if none of its tokens has a mark."""
         found = {"PHONE_NUMBER"}  # has a look of its own
         try:
-            self._texts(raw, found)
+            framed = _FRAMED % raw
+            self._texts(framed, found)
             if "IBAN_CODE" in found:
                 found.discard("IBAN_CODE")
-                self._ibans(raw, found)
+                self._ibans(framed, found)
             if "SECRET" not in found:
-                self._names(raw.translate(_LOWER, _JOINTS), found)
+                self._names(framed.translate(_LOWER, _JOINTS), found)
         except Exception:  # noqa: BLE001 - for one, a signal's handler that logs while its thread is scanning
             return _EVERYTHING
         if _PLAIN_SSN in found and _SAYS_SSN in found:
@@ -245,11 +255,12 @@ class Scanner:
         or a word in it tells, that there are any.
         """
         try:
+            framed = _FRAMED % raw
             words: set[str] = set()
-            self._words(raw, words)
+            self._words(framed, words)
             weak = told or bool(words)
             search = _phones.shapes(weak).search
-            places = (self._weak if weak else self._strong)(raw)
+            places = (self._weak if weak else self._strong)(framed)
         except Exception:  # noqa: BLE001 - as above
             return _phones.shapes(told or _phones.are_told_of(raw)).search
         return search if places is None else _near(search, places)
