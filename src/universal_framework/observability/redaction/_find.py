@@ -229,7 +229,8 @@ class Finder:
             and "SECRET" in wanted
             and self._says_secret(text)
         ):
-            _assignments.find(text, self._is_secret, found, room)
+            matches = _assignments.named if scanner is None else scanner.names(raw)
+            _assignments.find(text, self._is_secret, matches, found, room)
 
 
 def _search(raw: bytes, key: str, scanner: Scanner | None) -> _phones.Search:

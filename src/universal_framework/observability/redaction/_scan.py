@@ -21,14 +21,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from universal_framework.observability.redaction import _checks, _names, _phones, _tokens
+from universal_framework.observability.redaction import _assignments, _checks, _names, _phones, _tokens
 from universal_framework.observability.redaction._policy import ENTITIES, UNMARKED
 
 #: Below, what a scan costs is more than what it spares; in characters.
 SHORTEST = 512
 #: How far before the end that is told of a number its first character stands at most, in characters; and how far behind
 #: that end what is a number, and what must not follow it, ends.
-BEFORE, BEHIND = 64, 128
+BEFORE, BEHIND = 96, 128
 #: With more places it does not pay to go from one to the next.
 _MOST_PLACES = 256
 
@@ -79,9 +79,7 @@ _SERIAL = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
 
 
 def _ssn(joint: str) -> str:
-    return (
-        rf"[^0-9A-Za-z_.+-]{_AREA}{joint}(?:0[1-9]|[1-9][0-9]){joint}{_SERIAL}{_AFTER_SSN}"
-    )
+    return rf"[^0-9A-Za-z_.+-]{_AREA}{joint}(?:0[1-9]|[1-9][0-9]){joint}{_SERIAL}{_AFTER_SSN}"
 
 
 _CARD_GAP = "[ .-]{1,2}"
@@ -116,7 +114,6 @@ _EXPRESSIONS = (
     ("US_SSN", _ssn("-")),
     (_PLAIN_SSN, rf"{_ssn('')}|{_ssn(' ')}|{_ssn('[.]')}"),
     (_SAYS_SSN, "(?i)[s?][s?][n#]|[s?]oc[i?]al"),
-    ("SECRET", rf"[^0-9A-Za-z_-]--[A-Za-z_](?:{_WORD}|-)+ (?:[^\s-]|-[^-])"),
     ("API_TOKEN", r"[^A-Za-z0-9_-][0-9]{8,10}:A[A-Za-z0-9_-]{34}"),
     ("API_TOKEN", r"[^A-Za-z0-9_.-][A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}"),
     ("API_TOKEN", r"[0-9]Q~[A-Za-z0-9_~.-]{31}"),
@@ -139,10 +136,6 @@ _AHEAD = re.compile(r"\(\?=([^()]*)\)")
 _BEHIND = re.compile(r"\(\?<=([^()]*)\)")
 _LIMIT = re.compile(r"\{([0-9]+),[0-9]+\}\+?")
 
-#: Names of values are read in lower case and without their joints (``API-Key``, ``api_key``, ``api key``).
-_LOWER = bytes(byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
-_JOINTS = b"_- "
-
 _EVERYTHING = frozenset(ENTITIES)
 
 
@@ -162,11 +155,10 @@ def _addresses_expressions(*, local_too: bool) -> Iterator[tuple[str, str]]:
         special = {100: range(64, 128), 169: [254], 172: range(16, 32), 192: [168]}
         fronts = [rf"{_any_of(str(one) for one in range(256) if one not in {0, 10, 127, *special})}\.{octet}"]
         fronts += [
-            rf"{one}\.{_any_of(str(other) for other in range(256) if other not in local)}" for one, local in special.items()
+            rf"{one}\.{_any_of(str(other) for other in range(256) if other not in local)}"
+            for one, local in special.items()
         ]
-        fours = (
-            "[0-9A-Ea-e][0-9A-Fa-f]{3}|[Ff][0-9ABFabf][0-9A-Fa-f]{2}|[Ff][Ee][0-7C-Fc-f][0-9A-Fa-f]"
-        )
+        fours = "[0-9A-Ea-e][0-9A-Fa-f]{3}|[Ff][0-9ABFabf][0-9A-Fa-f]{2}|[Ff][Ee][0-7C-Fc-f][0-9A-Fa-f]"
         first = f"(?:[0-9A-Fa-f]{{1,3}}|{fours})"
         numeral = f"(?:[0-9][0-9A-Fa-f]{{0,2}}|[A-Fa-f][0-9][0-9A-Fa-f]?|[A-Fa-f]{{2}}[0-9]|{fours})"
         short = rf"(?:{_GROUP}:)+"
@@ -206,12 +198,28 @@ def _tokens_expressions() -> Iterator[tuple[str, str]]:
             yield _MARKED, f"{_NO_WORD if mark[0].isalnum() else ''}{re.escape(mark)}{body}"
 
 
-def _names_expressions(keys: AbstractSet[str]) -> Iterator[tuple[str, str]]:
-    endings = _names.SECRET_ENDINGS | keys
-    for ending in sorted(endings):
-        if not any(ending.endswith(other) for other in endings if other != ending):
-            letters = "".join(char if char.isascii() else r"[?\x80-\xff]" for char in ending)
-            yield "SECRET", rf"""{letters}["'\\\]]*\t*(?:[=:>]|%3[da])"""
+def _names_expressions(keys: AbstractSet[str]) -> Iterator[str]:
+    """Yield names that end so that their values are secret, with what joins them to a value.
+
+    An ending begins the name, or stands behind a joint or a digit, or with a capital behind anything; a space may stand
+    before those that are secret as the second word of two.
+    """
+    inside = f"(?:{_WORD}|-)*"
+    joined = r"""[_-]*["'\\\]]{0,4}[ \t]{0,3}(?:[=:>]|%3[dDaA])"""
+    for ending in sorted(_names.SECRET_ENDINGS | keys):
+        first, *rest = map(_in_any_case, ending)
+        tail = "".join(f"[_-]*{letter}" for letter in rest) + joined
+        yield rf"[^0-9A-Za-z_-]-{{0,2}}(?:[A-Za-z_]{inside}[0-9_?\x80-\xff-]|_)?{first}{tail}"
+        capital = ending[0].upper() if ending[0].isascii() else first
+        yield rf"[^0-9A-Za-z_-]-{{0,2}}[A-Za-z_]{inside}{capital}{tail}"
+    yield rf"(?i) {_any_of(_assignments.SECOND_WORDS)}{joined}"
+    yield rf"[^0-9A-Za-z_-]--[A-Za-z_]{inside} (?:[^\s-]|-[^-])"
+
+
+def _in_any_case(letter: str) -> str:
+    if not letter.isascii():
+        return r"[?\x80-\xff]"
+    return f"[{letter}{letter.upper()}]" if letter.isalpha() else letter
 
 
 class Scanner:
@@ -222,24 +230,24 @@ class Scanner:
     """
 
     def __init__(self, keys: AbstractSet[str], *, local_too: bool) -> None:
-        self._texts = _families_of([*_EXPRESSIONS, *_addresses_expressions(local_too=local_too), *_tokens_expressions()])
+        self._texts = _families_of(
+            [*_EXPRESSIONS, *_addresses_expressions(local_too=local_too), *_tokens_expressions()]
+        )
         self._ibans = _families_of([*_closer_expressions()])
-        self._names = _families_of([*_names_expressions(keys)])
+        self._names = _places_of([*_names_expressions(keys)])
         self._words = _families_of([*_words_expressions()])
         self._strong = _places_of(_STRONG_PHONES)
         self._weak = _places_of((*_STRONG_PHONES, *_WEAK_PHONES))
 
     def possible(self, raw: bytes) -> AbstractSet[str]:
         """Return the types that may be in a text, and `UNMARKED` if none of its tokens has a mark."""
-        found = {"PHONE_NUMBER"}  # has a look of its own
+        found = {"PHONE_NUMBER", "SECRET"}  # have looks of their own
         try:
             framed = _FRAMED % raw
             self._texts(framed, found)
             if "IBAN_CODE" in found:
                 found.discard("IBAN_CODE")
                 self._ibans(framed, found)
-            if "SECRET" not in found:
-                self._names(framed.translate(_LOWER, _JOINTS), found)
         except Exception:  # noqa: BLE001 - for one, a signal's handler that logs while its thread is scanning
             return _EVERYTHING
         if _PLAIN_SSN in found and _SAYS_SSN in found:
@@ -264,6 +272,14 @@ class Scanner:
         except Exception:  # noqa: BLE001 - as above
             return _phones.shapes(told or _phones.are_told_of(raw)).search
         return search if places is None else _near(search, places)
+
+    def names(self, raw: bytes) -> _assignments.Matches:
+        """Return what goes through the names in a text that have values, where some may be secret."""
+        try:
+            places = self._names(_FRAMED % raw)
+        except Exception:  # noqa: BLE001 - as above
+            places = None
+        return _assignments.named if places is None else _all_near(_assignments.NAMED.search, places)
 
 
 @functools.cache
@@ -292,6 +308,17 @@ def _near(search: _phones.Search, places: Iterable[int]) -> _phones.Search:
     return search_near
 
 
+def _all_near(search: _phones.Search, places: Iterable[int]) -> _assignments.Matches:
+    search_near = _near(search, places)
+
+    def matches(text: str, position: int) -> Iterator[re.Match[str]]:
+        while (match := search_near(text, position)) is not None:
+            position = match.end()
+            yield match
+
+    return matches
+
+
 def _families_of(expressions: list[tuple[str, str]]) -> Callable[[bytes, set[str]], object]:
     """Return what adds to a set the families whose expressions are in a text."""
     scan = _compiled([expression for _, expression in expressions], single=True)
@@ -299,7 +326,7 @@ def _families_of(expressions: list[tuple[str, str]]) -> Callable[[bytes, set[str
     return lambda raw, found: scan(raw, lambda number, *_: found.add(families[number]))
 
 
-def _places_of(expressions: tuple[str, ...]) -> Callable[[bytes], list[int] | None]:
+def _places_of(expressions: Sequence[str]) -> Callable[[bytes], list[int] | None]:
     """Return what tells where the matches in a text end, in order; None if they are many."""
     import hyperscan
 
@@ -321,7 +348,7 @@ def _places_of(expressions: tuple[str, ...]) -> Callable[[bytes], list[int] | No
     return places
 
 
-def _compiled(expressions: Sequence[str], *, single: bool) -> Callable[[bytes, Callable[..., object]], None]:
+def _compiled(expressions: Sequence[str], *, single: bool) -> Callable[[bytes, Callable[..., bool | None]], None]:
     import hyperscan
 
     flags = hyperscan.HS_FLAG_DOTALL | (hyperscan.HS_FLAG_SINGLEMATCH if single else 0)
@@ -334,7 +361,7 @@ def _compiled(expressions: Sequence[str], *, single: bool) -> Callable[[bytes, C
     )
     mine = threading.local()  # a scratch serves one scan at a time
 
-    def scan(raw: bytes, tell: Callable[..., object]) -> None:
+    def scan(raw: bytes, tell: Callable[..., bool | None]) -> None:
         try:
             scratch = mine.scratch
         except AttributeError:

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from universal_framework.observability.redaction import Engine, IpScope, Policy, Redactor, _names, _phones, _policy, _scan
+from universal_framework.observability.redaction import (
+    Engine,
+    IpScope,
+    Policy,
+    Redactor,
+    _names,
+    _phones,
+    _policy,
+    _scan,
+)
 
 ROOT = Path(__file__).resolve().parents[4]
 PURE = Redactor()
