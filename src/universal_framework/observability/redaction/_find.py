@@ -24,7 +24,6 @@ from universal_framework.observability.redaction import (
     _phones,
     _tokens,
 )
-from universal_framework.observability.redaction._lazy import Lazy
 from universal_framework.observability.redaction._policy import (
     ENTITIES,
     TOO_MANY,

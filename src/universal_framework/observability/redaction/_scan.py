@@ -29,8 +29,9 @@ SHORTEST = 512
 #: How far before the end that is told of a number its first character stands at most, in characters; and how far behind
 #: that end what is a number, and what must not follow it, ends.
 BEFORE, BEHIND = 96, 128
-#: With more places it does not pay to go from one to the next.
-_MOST_PLACES = 256
+#: With more places it does not pay to go from one to the next. With more names, second words are taken for secret
+#: that no place tells of: `_assignments` looks closely at 64 at least.
+_MOST_PLACES, _MOST_NAMES = 256, 60
 
 #: Texts stand between two line ends, so that no expression has to ask for a text's own ends, which takes long.
 _FRAMED = b"\n%b\n"
@@ -169,8 +170,10 @@ def _addresses_expressions(*, local_too: bool) -> Iterator[tuple[str, str]]:
     yield "IP_ADDRESS", rf"{_NO_GROUP}{first}(?:(?::{_GROUP}){{7}}|(?::{_GROUP}){{5}}:{_IPV4}){_AFTER_IPV6}"
     yield (
         "IP_ADDRESS",
-        rf"{_NO_GROUP}(?:{first}(?::{_GROUP})*::{tail_with_digit}"
-        rf"|(?:{numeral}|{first}(?::{_GROUP})*:{some})(?::{_GROUP})*::{tail}){_AFTER_IPV6}",
+        (
+            rf"{_NO_GROUP}(?:{first}(?::{_GROUP})*::{tail_with_digit}"
+            rf"|(?:{numeral}|{first}(?::{_GROUP})*:{some})(?::{_GROUP})*::{tail}){_AFTER_IPV6}"
+        ),
     )
     yield "IP_ADDRESS", rf"{_NO_GROUP}::(?:{short}(?:{_GROUP}|{_IPV4})|{_IPV4}){_AFTER_IPV6}"
 
@@ -201,8 +204,8 @@ def _tokens_expressions() -> Iterator[tuple[str, str]]:
 def _names_expressions(keys: AbstractSet[str]) -> Iterator[str]:
     """Yield names that end so that their values are secret, with what joins them to a value.
 
-    An ending begins the name, or stands behind a joint or a digit, or with a capital behind anything; a space may stand
-    before those that are secret as the second word of two.
+    An ending begins the name, or stands behind a joint or a digit, or with a capital behind anything; or a space stands
+    in it, before a word that is secret as the second of two.
     """
     inside = f"(?:{_WORD}|-)*"
     joined = r"""[_-]*["'\\\]]{0,4}[ \t]{0,3}(?:[=:>]|%3[dDaA])"""
@@ -212,7 +215,9 @@ def _names_expressions(keys: AbstractSet[str]) -> Iterator[str]:
         yield rf"[^0-9A-Za-z_-]-{{0,2}}(?:[A-Za-z_]{inside}[0-9_?\x80-\xff-]|_)?{first}{tail}"
         capital = ending[0].upper() if ending[0].isascii() else first
         yield rf"[^0-9A-Za-z_-]-{{0,2}}[A-Za-z_]{inside}{capital}{tail}"
-    yield rf"(?i) {_any_of(_assignments.SECOND_WORDS)}{joined}"
+        for second in _assignments.SECOND_WORDS:
+            if ending.endswith(second) and ending != second:
+                yield "".join(map(_in_any_case, f"{ending.removesuffix(second)} {second}")) + joined
     yield rf"[^0-9A-Za-z_-]--[A-Za-z_]{inside} (?:[^\s-]|-[^-])"
 
 
@@ -234,10 +239,10 @@ class Scanner:
             [*_EXPRESSIONS, *_addresses_expressions(local_too=local_too), *_tokens_expressions()]
         )
         self._ibans = _families_of([*_closer_expressions()])
-        self._names = _places_of([*_names_expressions(keys)])
+        self._names = _places_of([*_names_expressions(keys)], _MOST_NAMES)
         self._words = _families_of([*_words_expressions()])
-        self._strong = _places_of(_STRONG_PHONES)
-        self._weak = _places_of((*_STRONG_PHONES, *_WEAK_PHONES))
+        self._strong = _places_of(_STRONG_PHONES, _MOST_PLACES)
+        self._weak = _places_of((*_STRONG_PHONES, *_WEAK_PHONES), _MOST_PLACES)
 
     def possible(self, raw: bytes) -> AbstractSet[str]:
         """Return the types that may be in a text, and `UNMARKED` if none of its tokens has a mark."""
@@ -259,9 +264,7 @@ class Scanner:
         return found
 
     def phones(self, raw: bytes, *, told: bool) -> _phones.Search:
-        """Return what searches a text for telephone numbers, where there may be some; of weak shapes if it is `told`,
-        or a word in it tells, that there are any.
-        """
+        """Return what searches a text for telephone numbers; for weak ones too if it is `told`, or if a word tells."""
         try:
             framed = _FRAMED % raw
             words: set[str] = set()
@@ -326,8 +329,8 @@ def _families_of(expressions: list[tuple[str, str]]) -> Callable[[bytes, set[str
     return lambda raw, found: scan(raw, lambda number, *_: found.add(families[number]))
 
 
-def _places_of(expressions: Sequence[str]) -> Callable[[bytes], list[int] | None]:
-    """Return what tells where the matches in a text end, in order; None if they are many."""
+def _places_of(expressions: Sequence[str], most: int) -> Callable[[bytes], list[int] | None]:
+    """Return what tells where the matches in a text end, in order; None if they are more than `most`."""
     import hyperscan
 
     scan = _compiled(expressions, single=False)
@@ -337,7 +340,7 @@ def _places_of(expressions: Sequence[str]) -> Callable[[bytes], list[int] | None
 
         def add(_number: int, _start: int, end: int, *_: object) -> bool:
             ends.append(end)
-            return len(ends) > _MOST_PLACES
+            return len(ends) > most
 
         try:
             scan(raw, add)

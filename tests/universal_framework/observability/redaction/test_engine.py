@@ -112,15 +112,89 @@ def test_both_engines_agree_on_long_texts(engine, rng, canary, look_alikes):
         agree(engine, rng.choice([" ", "\n", ", "]).join(parts))
 
 
-UNITS = (
-    "a@b.c |a@|1.1.1.1 |192.168.0.1 |10.1.2.3|1.2.3.|::|a:|1:|://a:|fe80::1 |FD00::1 |2001:db8::|::ffff:8.8.8.8 |::1 |abc::def |"
-    "1:2:3:4:5:6:7:8 |01:02:03:04:05:06:07:08 |4111 1111 1111 1112 |4111-1111-1111-1111-123 |1234 |3782 822463 10005|GB82 WEST |"
-    "GB82WEST12345698765432 |078-05-1120|000-00-0000 |666-12-3456 |ssn 078051120 |\u017fsn 078 05 1120 |call 555 1234 |fax |"
-    "0341 8387176 |0123 456|x@|12 |(415) 555-|(415) 555-0132 x7|+49 30 |+49 30 1234567,|00 1 |905.674.3793ext. 12 |7|-|.| |\n|,|é|Ж|"
-    "\u200b|＠|１|\u00ad|\u00a0|\\u0040|\\u0034|\\n|1Q~|sk-|sk-a|AKIAIOSFODNN7EXAMPLE|sig=|_mmk|Bearer |bearer a.b |Bearer Token-based |"
-    "Bearer abcDef|Basic YTpi |Basic dTpw..|basic dXNlcjpwYXNz= |--token |--token x |--a - |---|password=|password: x |api key: |token: a|"
-    "-----BEGIN PRIVATE KEY-----|eyJhbGciOiJ.|https://u:p@h/ "
-).split("|")
+UNITS = [
+    "a@b.c ",
+    "a@",
+    "1.1.1.1 ",
+    "192.168.0.1 ",
+    "10.1.2.3",
+    "1.2.3.",
+    "::",
+    "a:",
+    "1:",
+    "://a:",
+    "fe80::1 ",
+    "FD00::1 ",
+    "2001:db8::",
+    "::ffff:8.8.8.8 ",
+    "::1 ",
+    "abc::def ",
+    "1:2:3:4:5:6:7:8 ",
+    "01:02:03:04:05:06:07:08 ",
+    "4111 1111 1111 1112 ",
+    "4111-1111-1111-1111-123 ",
+    "1234 ",
+    "3782 822463 10005",
+    "GB82 WEST ",
+    "GB82WEST12345698765432 ",
+    "078-05-1120",
+    "000-00-0000 ",
+    "666-12-3456 ",
+    "ssn 078051120 ",
+    "ſsn 078 05 1120 ",
+    "call 555 1234 ",
+    "fax ",
+    "0341 8387176 ",
+    "0123 456",
+    "x@",
+    "12 ",
+    "(415) 555-",
+    "(415) 555-0132 x7",
+    "+49 30 ",
+    "+49 30 1234567,",
+    "00 1 ",
+    "905.674.3793ext. 12 ",
+    "7",
+    "-",
+    ".",
+    " ",
+    "\n",
+    ",",
+    "é",
+    "Ж",
+    "\u200b",
+    "＠",
+    "１",
+    "\xad",
+    "\xa0",
+    "\\u0040",
+    "\\u0034",
+    "\\n",
+    "1Q~",
+    "sk-",
+    "sk-a",
+    "AKIAIOSFODNN7EXAMPLE",
+    "sig=",
+    "_mmk",
+    "Bearer ",
+    "bearer a.b ",
+    "Bearer Token-based ",
+    "Bearer abcDef",
+    "Basic YTpi ",
+    "Basic dTpw..",
+    "basic dXNlcjpwYXNz= ",
+    "--token ",
+    "--token x ",
+    "--a - ",
+    "---",
+    "password=",
+    "password: x ",
+    "api key: ",
+    "token: a",
+    "-----BEGIN PRIVATE KEY-----",
+    "eyJhbGciOiJ.",
+    "https://u:p@h/ ",
+]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
@@ -147,6 +221,51 @@ def test_both_engines_find_the_same_addresses(engine, text):
 @given(st.text("0123456789+() .-/,:x", max_size=60), st.sampled_from(["", "call ", "ssn "]))
 def test_both_engines_find_the_same_numbers(engine, text, word):
     agree(engine, word + text)
+
+
+NAMES = [
+    "key: v1 ",
+    "api key: v2 ",
+    "Api Key=v3 ",
+    "apiKey:v4",
+    "the secret code: v5 ",
+    "card number: v6 ",
+    "token",
+    "Token",
+    "dbToken=v",
+    "my_pass-word: v",
+    "password-=v ",
+    "_pin=1234",
+    "7pin=1234",
+    "x7pin:v",
+    "--pin ",
+    "--pin v ",
+    "--a-b v ",
+    "-p=v ",
+    "'secret': 'v', ",
+    "<token>v</token>",
+    "cvv2%3D123&",
+    "é",
+    "Жtoken=v ",
+    "mytoken=v ",
+    "MYTOKEN=v",
+    "GITHUB_TOKEN=v ",
+    "user_password_ = v",
+    " ",
+    "\n",
+    ", ",
+    "=",
+    ": ",
+    "x",
+    "-",
+    "_",
+]
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([1, 1, 1, 2, 70])), max_size=10))
+def test_both_engines_find_the_same_names(engine, parts):
+    agree(engine, "".join(unit * times for unit, times in parts))
 
 
 @pytest.mark.parametrize("pattern", ["STRONG", "PHONE"])
