@@ -10,7 +10,7 @@ Where candidates are counted, because only so many are looked at closely, an exp
 pattern that is counted: telephone numbers, IBANs. Addresses and numbers with their ranges checked may be.
 
 Hyperscan (``pip install hyperscan``: MIT; Vectorscan, which it contains: BSD-3-Clause) is imported and its expressions
-are compiled when a redactor asks for them, which takes a second. https://python-hyperscan.readthedocs.io
+are compiled when a redactor asks for them, which takes two seconds. https://python-hyperscan.readthedocs.io
 """
 
 from __future__ import annotations
