@@ -7,13 +7,13 @@ secret is for the judge to say; whether what follows is a value, and no remark (
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from universal_framework.observability.redaction._lazy import Lazy
 
 #: A name and what joins it to a value: a sign (``%3D`` is ``=`` in a query string inside a query string), or behind two
 #: dashes a space.
-_NAMED = Lazy(
+NAMED = Lazy(
     r"([A-Za-z_](?:(?<![\w-].)|(?<=-.)(?:(?<![\w-]-.)|(?<=--.)(?<![\w-]--.)()))[\w-]{1,63}+)"
     r"(?:[\"'\\\]]{0,4}+[ \t]{0,3}+(=>|:=|[=:]{1,2}|%3[DdAa]|>)[ \t]{0,3}+|(?(2) (?! |--|-[a-z](?: |$))|(?!)))",
 )
@@ -21,6 +21,8 @@ _QUOTE = Lazy(r"\\{0,4}(?:\"|')")
 _DOUBLE_QUOTED = Lazy(r'"((?>(?:[^"\\\n]|\\.){0,4096}))')
 _SINGLE_QUOTED = Lazy(r"'((?>(?:[^'\\\n]|\\.){0,4096}))")
 _BARE = Lazy(r"(?>(?:[^\s,;&\"'<>]|[,;&](?![\s,;&\"'}\])]|$|[\w.-]{1,64}+[=:])){1,2048})")
+#: The same, where nothing but that ends it: most of them.
+_PLAIN_BARE = Lazy(r"[^\s,;&\"'<>]{1,2048}+(?![,;&])")
 _HEADER = Lazy(r"(?:[A-Za-z][A-Za-z0-9-]{2,15}[ ]{1,2})?[^\s,;\"'<>]{1,4096}+")
 _COOKIES = Lazy(r"[^\r\n\"'<>]{1,8192}+")
 _ENTITY_END = Lazy(r"[^<\r\n]{1,4096}+(?=</)")
@@ -59,22 +61,36 @@ _HEADER_NAMES = frozenset({"authorization", "proxyauthorization", "authenticatio
 _FIRST, _SECOND, _OTHER = object(), object(), object()
 _LONGEST_WORD = 16
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
+SECOND_WORDS = frozenset({"key", "token", "secret", "number", "code", "string", "password", "phrase", "card"})
 
 
-def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int, int]], room: int) -> None:
-    """Append the spans of values whose names `is_secret` to `found`."""
+Matches = Callable[[str, int], Iterator[re.Match[str]]]
+
+
+def named(text: str, position: int) -> Iterator[re.Match[str]]:
+    """Return the names of `text` that have values, from `position` on."""
+    return NAMED.finditer(text, position)
+
+
+def find(
+    text: str, is_secret: Callable[[str], bool], matches: Matches, found: list[tuple[str, int, int]], room: int
+) -> None:
+    """Append the spans of values whose names `is_secret` to `found`; `matches` goes through the names."""
     position = looks = 0
     verdicts: dict[str, object] = {}
+    others: set[str] = set()
     phrases: dict[str, bool] = {}
     most = len(found) + room
-    names = _NAMED.finditer(text)
+    names = matches(text, 0)
     while (match := next(names, None)) is not None:
-        name = match.group(1)
+        name = match[1]
+        if name in others:
+            continue
         verdict = verdicts.get(name)
         if verdict is None:
             verdict = verdicts[name] = _judged(name, is_secret)
         if verdict is _OTHER:
+            others.add(name)
             continue
         start = match.start()
         before = text[start - 1 : start]
@@ -99,13 +115,13 @@ def find(text: str, is_secret: Callable[[str], bool], found: list[tuple[str, int
                 return
             position = span[1]
             if position - match.end() > _LONG:
-                names = _NAMED.finditer(text, position)
+                names = matches(text, position)
 
 
 def _judged(name: str, is_secret: Callable[[str], bool]) -> object:
     if is_secret(name):
         return _FIRST
-    return _SECOND if name.lower() in _SECOND_WORDS else _OTHER
+    return _SECOND if name.lower() in SECOND_WORDS else _OTHER
 
 
 def _is_secret_phrase(
@@ -149,7 +165,7 @@ def _bare(text: str, start: int, compact: str, joint: str) -> tuple[int, int] | 
     elif compact in _HEADER_NAMES:
         match = _HEADER.match(text, start)
     else:
-        match = _BARE.match(text, start)
+        match = _PLAIN_BARE.match(text, start) or _BARE.match(text, start)
     if match is None:
         return None
     value = match.group()

@@ -63,6 +63,11 @@ _lengths: dict[bytes, frozenset[int]] = {}
 _NONE: frozenset[int] = frozenset()
 
 
+def card_prefixes() -> list[str]:
+    """Return the first four digits that cards may have."""
+    return [prefix.decode() for prefix in _lengths_by_prefix()]
+
+
 def is_card(digits: bytes) -> bool:
     """Say whether `digits` is a payment card number: family, length, check digit."""
     if not _lengths:

@@ -35,6 +35,8 @@ _WORD_BEFORE = Lazy(r"([A-Za-z]{2,16})[^A-Za-z0-9]{0,4}$")
 #: What tells an IBAN from the beginning of something longer: 33 characters, separators, and one more.
 _AROUND_IBAN = 72
 _SHORTEST_IPV4 = 7
+#: As much as is read before an address to tell it from a version.
+_BEFORE_IPV4 = 24
 _LONGEST_LOCAL = _patterns.LONGEST_LOCAL
 #: What stands between the digits of a card.
 _CARD_JOINTS = b" .-"
@@ -51,6 +53,7 @@ def ipv4(text: str, found: list[Span], room: int, *, local_too: bool) -> None:
     """Find IPv4 addresses, but for versions."""
     search = _patterns.IPV4.search
     bad: set[str] = set()
+    versions: dict[str, bool] = {}
     looks = end = 0
     most = len(found) + room
     last = len(text) - _SHORTEST_IPV4
@@ -64,11 +67,26 @@ def ipv4(text: str, found: list[Span], room: int, *, local_too: bool) -> None:
             continue
         if start and looks < room // 2:
             looks += 1
-            if _patterns.VERSION_BEFORE.search(text, start - 24 if start > 24 else 0, start):
+            before = text[start - _BEFORE_IPV4 - 1 : start] if start > _BEFORE_IPV4 else None
+            version = None if before is None else versions.get(before)
+            if version is None:
+                version = _is_version(text, start)
+                if before is not None:
+                    versions[before] = version
+            if version:
                 continue
         found.append(("IP_ADDRESS", start, end))
         if len(found) > most:
             return
+
+
+def _is_version(text: str, start: int) -> bool:
+    """Say whether what stands before makes four numbers at `start` a version."""
+    front = max(0, start - _BEFORE_IPV4)
+    before = text[front:start]
+    if before.upper() == before.lower() and "=" not in before and "_" not in before:  # not a letter
+        return False
+    return _patterns.VERSION_BEFORE.search(text, front, start) is not None
 
 
 def ipv6(text: str, found: list[Span], room: int, *, local_too: bool) -> None:
@@ -164,12 +182,15 @@ def _is_bearer(value: str) -> bool:
     return any(char in "0123456789._~+/=" for char in value) or not (value.islower() or value.istitle())
 
 
-def tokens(text: str, marked: str, found: list[Span], room: int) -> None:
-    """Find vendors' tokens; `marked` is `text` through `_tokens.RUN_BYTES`."""
+def tokens(text: str, marked: str, found: list[Span], room: int, *, with_marks: bool) -> None:
+    """Find vendors' tokens; `marked` is `text` through `_tokens.RUN_BYTES`; those `with_marks`, if there may be one."""
     pattern = _tokens.prefixed()
     most = len(found) + room
     jointed = False
     for start, end in _tokens.runs(marked):
+        if not with_marks:
+            jointed = True
+            break
         if text[start:end].isalnum():  # one word: a token begins where the word does
             token = pattern.match(text, start, end)
             if token is not None:
@@ -257,20 +278,18 @@ def _end_of_iban(text: str, start: int, length: int) -> int:
 
 def cards(text: str, key: str, raw: bytes, found: list[Span], room: int) -> None:
     """Find payment cards; short ones, unless a word or the `key` says that they are numbers of articles."""
-    search = _patterns.CARD.search
-    bad: set[bytes] = set()
+    bad: set[str] = set()
     most = len(found) + room
-    last = len(text) - _checks.SHORTEST_CARD
-    end = 0
-    while end <= last and (match := search(text, end)) is not None:
+    for match in _patterns.CARD.finditer(text):
+        spelled = match.group()
+        if spelled in bad:
+            continue
         start, end = match.span()
         candidate = raw[start:end]
-        if candidate in bad:
-            continue
         digits = candidate.translate(None, _CARD_JOINTS)
         stop = end if _checks.is_card(digits) else start + _length_of_card(candidate)
         if stop == start:
-            bad.add(candidate)
+            bad.add(spelled)
         elif stop - start > LONGEST_ARTICLE or not _is_article(text, start, key):
             found.append(("CREDIT_CARD", start, stop))
             if len(found) > most:

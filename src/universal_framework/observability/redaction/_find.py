@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from operator import itemgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from universal_framework.observability.redaction import (
     _assignments,
@@ -24,19 +24,19 @@ from universal_framework.observability.redaction import (
     _phones,
     _tokens,
 )
-from universal_framework.observability.redaction._lazy import Lazy
 from universal_framework.observability.redaction._policy import (
     ENTITIES,
-    SILENT,
-    TELLING,
     TOO_MANY,
-    WEAK_PHONE,
+    UNMARKED,
     Detector,
     Engine,
     IpScope,
     Mode,
     Policy,
 )
+
+if TYPE_CHECKING:
+    from universal_framework.observability.redaction._scan import Scanner
 
 _SHORTEST_IBAN = 15
 #: Digits that these have at least, and joints that addresses and dashed numbers have.
@@ -51,7 +51,7 @@ _FEW = 8
 #: secret that begins before.
 _BEHIND = 1024
 
-_ABOUT_PHONES = frozenset({WEAK_PHONE, TELLING, SILENT})
+_NO_MARKS = frozenset({UNMARKED})
 #: So many findings of one text, and of one type, are hidden one by one; of a long text, one in so many characters.
 MOST_FINDINGS = 128
 _CHARACTERS_EACH = 24
@@ -75,13 +75,14 @@ class Finder:
     def __init__(self, policy: Policy, is_secret: Judge) -> None:
         wanted = frozenset(name for name in _all_names(policy) if policy.modes.get(name) is not Mode.KEEP)
         self._wanted = wanted - {"IP_ADDRESS"} if policy.ip is IpScope.OFF else wanted
+        self._local_too = policy.ip is IpScope.ALL
         self._scan_from = sys.maxsize
-        self._scan: Callable[[bytes], AbstractSet[str]] = _nothing
+        self._scanner: Scanner | None = None
         if policy.engine is Engine.HYPERSCAN:
             from universal_framework.observability.redaction import _scan
 
-            self._scan_from, self._scan = _scan.SHORTEST, _scan.scanner(frozenset(map(_names.joined, policy.keys)))
-        self._local_too = policy.ip is IpScope.ALL
+            self._scan_from = _scan.SHORTEST
+            self._scanner = _scan.scanner(frozenset(map(_names.joined, policy.keys)), local_too=self._local_too)
         self._detectors = tuple(one for one in policy.detectors if one.name in wanted)
         self._is_secret = is_secret
         self._says_secret = _gate.speaker((*_names.stems(), *map(_names.joined, policy.keys)))
@@ -100,16 +101,18 @@ class Finder:
         if self._detectors:
             for detector in self._detectors:
                 _custom(detector, folded, found)
-        wanted: AbstractSet[str] = self._wanted
-        if len(folded) >= self._scan_from:
-            wanted = self._scanned(raw)
+        wanted, scanner = self._wanted, None
+        if self._scanner is not None and len(folded) >= self._scan_from:
+            scanner = self._scanner
+            possible = scanner.possible(raw)
+            wanted = (wanted & possible) | (_NO_MARKS & possible)
         classes = raw.translate(_gate.FLAT, _gate.JOINTS)
         if classes.isdigit():
-            self._in_number(folded, key, raw, len(classes), wanted, found, room)
+            self._in_number(folded, key, raw, len(classes), wanted, scanner, found, room)
         elif wanted:
             flat = classes.decode("latin-1")
             del classes  # of a long text each copy counts
-            self._in_words(folded, key, raw, flat, wanted, found, room)
+            self._in_words(folded, key, raw, flat, wanted, scanner, found, room)
         if folded is not text:
             if found:
                 found = _unfolded(text, _in_order(found, len(folded), room))
@@ -134,14 +137,16 @@ class Finder:
             return None
         return ("CREDIT_CARD", 0, length) if _checks.is_card(text.encode().translate(None, b" .-")) else None
 
-    def _scanned(self, raw: bytes) -> AbstractSet[str]:
-        """Return those of the types asked for that may be in a text."""
-        possible = self._scan(raw)
-        wanted = self._wanted & possible
-        return wanted | (possible & _ABOUT_PHONES) if "PHONE_NUMBER" in self._wanted else wanted
-
     def _in_number(
-        self, text: str, key: str, raw: bytes, digits: int, wanted: AbstractSet[str], found: list[_Span], room: int
+        self,
+        text: str,
+        key: str,
+        raw: bytes,
+        digits: int,
+        wanted: AbstractSet[str],
+        scanner: Scanner | None,
+        found: list[_Span],
+        room: int,
     ) -> None:
         """Look through a text of digits and their joints only, `digits` of them."""
         length = len(text)
@@ -157,14 +162,21 @@ class Finder:
             return
         if digits >= _checks.DIGITS_OF_SSN and "US_SSN" in wanted and text.count("-") >= _DASHES:
             _families.ssns(text, found, room)
-        if ("PHONE_NUMBER" in wanted or (key is _names.TELEPHONE and WEAK_PHONE in wanted)) and not (
-            found and _tell_all_digits(found, raw)
-        ):
-            shapes = _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG
-            _phones.find(text, key, raw, found, shapes, room)
+        if "PHONE_NUMBER" in wanted and not (found and _tell_all_digits(found, raw)):
+            told = key is _names.TELEPHONE
+            search = _phones.shapes(told).search if scanner is None else scanner.phones(raw, told=told)
+            _phones.find(text, key, raw, found, search, room)
 
-    def _in_words(  # noqa: PLR0915 - one family after the other
-        self, text: str, key: str, raw: bytes, flat: str, wanted: AbstractSet[str], found: list[_Span], room: int
+    def _in_words(
+        self,
+        text: str,
+        key: str,
+        raw: bytes,
+        flat: str,
+        wanted: AbstractSet[str],
+        scanner: Scanner | None,
+        found: list[_Span],
+        room: int,
     ) -> None:
         """Look through any text; `flat` is its characters' classes, joints left out."""
         length = len(text)
@@ -198,7 +210,7 @@ class Finder:
             if "-----BEGIN" in text and "PRIVATE_KEY" in wanted:
                 _families.private_keys(text, found, room)
             if has_run and "API_TOKEN" in wanted:
-                _families.tokens(text, marked, found, room)
+                _families.tokens(text, marked, found, room, with_marks=UNMARKED not in wanted)
             del marked
             if len(found) > room:
                 text, raw = _front(text, raw, found, room)
@@ -210,10 +222,8 @@ class Finder:
         if digits:
             if "000000000" in flat and "US_SSN" in wanted:
                 _families.ssns(text, found, room)
-            if ("PHONE_NUMBER" in wanted or WEAK_PHONE in wanted) and not (found and _tell_all_digits(found, raw)):
-                shapes = _shapes(raw, key, wanted)
-                if _asked(shapes, wanted):
-                    _phones.find(text, key, raw, found, shapes, room)
+            if "PHONE_NUMBER" in wanted and not (found and _tell_all_digits(found, raw)):
+                _phones.find(text, key, raw, found, _search(raw, key, scanner), room)
             if len(found) > room:
                 text, raw = _front(text, raw, found, room)
         if (
@@ -221,19 +231,16 @@ class Finder:
             and "SECRET" in wanted
             and self._says_secret(text)
         ):
-            _assignments.find(text, self._is_secret, found, room)
+            matches = _assignments.named if scanner is None else scanner.names(raw)
+            _assignments.find(text, self._is_secret, matches, found, room)
 
 
-def _shapes(raw: bytes, key: str, wanted: AbstractSet[str]) -> Lazy:
-    """Return what numbers to look for; ask the text only if it was not looked at before."""
-    if SILENT in wanted:
-        return _phones.PHONE if key is _names.TELEPHONE else _phones.STRONG
-    return _phones.PHONE if TELLING in wanted else _phones.shapes(raw, key)
-
-
-def _asked(shapes: Lazy, wanted: AbstractSet[str]) -> bool:
-    """Say whether one of `shapes` may be there."""
-    return "PHONE_NUMBER" in wanted or (shapes is _phones.PHONE and WEAK_PHONE in wanted)
+def _search(raw: bytes, key: str, scanner: Scanner | None) -> _phones.Search:
+    """Return what searches a text for telephone numbers."""
+    told = key is _names.TELEPHONE
+    if scanner is None:
+        return _phones.shapes(told or _phones.are_told_of(raw)).search
+    return scanner.phones(raw, told=told)
 
 
 def _tell_all_digits(found: list[_Span], raw: bytes) -> bool:
@@ -250,10 +257,6 @@ def _tell_all_digits(found: list[_Span], raw: bytes) -> bool:
             return False
         digit = flat.find(b"0", end)
     return True
-
-
-def _nothing(_raw: bytes) -> AbstractSet[str]:
-    return frozenset()
 
 
 def _all_names(policy: Policy) -> Iterator[str]:

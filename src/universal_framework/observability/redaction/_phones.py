@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import bisect
 import re
+from collections.abc import Callable
 
 from universal_framework.observability.redaction import _checks, _names
 from universal_framework.observability.redaction._lazy import Lazy
@@ -139,22 +140,24 @@ _SHORT_CODES = frozenset(
 _LONG_CODE_STARTS = frozenset(b"21 22 23 24 25 26 29 35 37 38 42 50 59 67 68 69 80 85 87 88 96 97 99".split())
 
 
-def shapes(raw: bytes, key: str) -> Lazy:
-    """Return what to look for: weak shapes only where the name or the text says *call* or *fax*."""
-    return PHONE if key is _names.TELEPHONE or _says_telephone(raw) else STRONG
+Search = Callable[..., "re.Match[str] | None"]
 
 
-def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], pattern: Lazy, room: int) -> None:
+def shapes(weak: bool) -> Lazy:  # noqa: FBT001 - a value
+    """Return what to look for: `weak` shapes too, which need a word beside them, or the strong ones."""
+    return PHONE if weak else STRONG
+
+
+def find(text: str, key: str, raw: bytes, found: list[tuple[str, int, int]], search: Search, room: int) -> None:
     """Append the telephone numbers of `text` to `found`, but for those that begin inside a span of it.
 
-    `key` is a verdict of `_names` on the value's name, `raw` the text's bytes in Latin-1, `pattern` one of `STRONG` and
+    `key` is a verdict of `_names` on the value's name, `raw` the text's bytes in Latin-1, `search` that of `STRONG` or
     `PHONE`. After half as many candidates as there is `room` for findings the rest is taken for what it looks like.
     """
     looks = end = 0
     taken = sorted([(begin, end) for _, begin, end in found]) if found else ()
     most = len(found) + room
     last = len(text) - _SHORTEST
-    search = pattern.search
     known: dict[tuple[str, str], str] = {}
     while end <= last and (match := search(text, end)) is not None:
         start, end = match.span()
@@ -174,7 +177,8 @@ def is_identifier(word: str) -> bool:
     return word.lower() in _IDENTIFIER_WORDS
 
 
-def _says_telephone(raw: bytes) -> bool:
+def are_told_of(raw: bytes) -> bool:
+    """Say whether one of `TELLING_WORDS` is in a text."""
     if len(raw) < _SHORTEST_WITH_WORD:
         return False
     if len(raw) <= _PIECE:

@@ -36,9 +36,8 @@ ENTITIES = (
 #: What the rest of a text is called that holds more secrets than are hidden one by one; always masked.
 TOO_MANY = "TOO_MANY"
 
-#: What a first look says beside types: there are shapes that are telephone numbers if a word says so; a word does, or
-#: none does.
-WEAK_PHONE, TELLING, SILENT = "weak telephone number", "telling word", "no telling word"
+#: What a first look says beside types: none of a text's tokens has a mark.
+UNMARKED = "no token with a mark"
 
 #: Shortest key that HMAC-SHA-256 should be given here, in bytes.
 MIN_HMAC_KEY = 16

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from universal_framework.observability.redaction import Engine, IpScope, Policy, Redactor, _names, _policy, _scan
+from universal_framework.observability.redaction import (
+    Engine,
+    IpScope,
+    Policy,
+    Redactor,
+    _names,
+    _phones,
+    _policy,
+    _scan,
+)
 
 ROOT = Path(__file__).resolve().parents[4]
 PURE = Redactor()
@@ -103,6 +112,176 @@ def test_both_engines_agree_on_long_texts(engine, rng, canary, look_alikes):
         agree(engine, rng.choice([" ", "\n", ", "]).join(parts))
 
 
+UNITS = [
+    "a@b.c ",
+    "a@",
+    "1.1.1.1 ",
+    "192.168.0.1 ",
+    "10.1.2.3",
+    "1.2.3.",
+    "::",
+    "a:",
+    "1:",
+    "://a:",
+    "fe80::1 ",
+    "FD00::1 ",
+    "2001:db8::",
+    "::ffff:8.8.8.8 ",
+    "::1 ",
+    "abc::def ",
+    "1:2:3:4:5:6:7:8 ",
+    "01:02:03:04:05:06:07:08 ",
+    "4111 1111 1111 1112 ",
+    "4111-1111-1111-1111-123 ",
+    "1234 ",
+    "3782 822463 10005",
+    "GB82 WEST ",
+    "GB82WEST12345698765432 ",
+    "078-05-1120",
+    "000-00-0000 ",
+    "666-12-3456 ",
+    "ssn 078051120 ",
+    "ſsn 078 05 1120 ",
+    "call 555 1234 ",
+    "fax ",
+    "0341 8387176 ",
+    "0123 456",
+    "x@",
+    "12 ",
+    "(415) 555-",
+    "(415) 555-0132 x7",
+    "+49 30 ",
+    "+49 30 1234567,",
+    "00 1 ",
+    "905.674.3793ext. 12 ",
+    "7",
+    "-",
+    ".",
+    " ",
+    "\n",
+    ",",
+    "é",
+    "Ж",
+    "\u200b",
+    "＠",
+    "１",
+    "\xad",
+    "\xa0",
+    "\\u0040",
+    "\\u0034",
+    "\\n",
+    "1Q~",
+    "sk-",
+    "sk-a",
+    "AKIAIOSFODNN7EXAMPLE",
+    "sig=",
+    "_mmk",
+    "Bearer ",
+    "bearer a.b ",
+    "Bearer Token-based ",
+    "Bearer abcDef",
+    "Basic YTpi ",
+    "Basic dTpw..",
+    "basic dXNlcjpwYXNz= ",
+    "--token ",
+    "--token x ",
+    "--a - ",
+    "---",
+    "password=",
+    "password: x ",
+    "api key: ",
+    "token: a",
+    "-----BEGIN PRIVATE KEY-----",
+    "eyJhbGciOiJ.",
+    "https://u:p@h/ ",
+]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(UNITS), st.integers(1, 12)), max_size=8))
+def test_both_engines_find_the_same_among_near_misses(engine, parts):
+    agree(engine, "".join(unit * times for unit, times in parts))
+
+
+def test_both_engines_agree_on_hostile_texts(engine, rng, sized):
+    for unit in UNITS:
+        agree(engine, (unit * 10_000)[: rng.randint(600, 10_000)])
+    for _ in range(sized(40, 4_000)):
+        few = rng.sample(UNITS, rng.randint(1, 4))
+        agree(engine, "".join(rng.choices(few, k=2_000))[: rng.randint(600, 20_000)])
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.text("0123456789abcdefF:. x-", max_size=48))
+def test_both_engines_find_the_same_addresses(engine, text):
+    agree(engine, text)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.text("0123456789+() .-/,:x", max_size=60), st.sampled_from(["", "call ", "ssn "]))
+def test_both_engines_find_the_same_numbers(engine, text, word):
+    agree(engine, word + text)
+
+
+NAMES = [
+    "key: v1 ",
+    "api key: v2 ",
+    "Api Key=v3 ",
+    "apiKey:v4",
+    "the secret code: v5 ",
+    "card number: v6 ",
+    "token",
+    "Token",
+    "dbToken=v",
+    "my_pass-word: v",
+    "password-=v ",
+    "_pin=1234",
+    "7pin=1234",
+    "x7pin:v",
+    "--pin ",
+    "--pin v ",
+    "--a-b v ",
+    "-p=v ",
+    "'secret': 'v', ",
+    "<token>v</token>",
+    "cvv2%3D123&",
+    "é",
+    "Жtoken=v ",
+    "mytoken=v ",
+    "MYTOKEN=v",
+    "GITHUB_TOKEN=v ",
+    "user_password_ = v",
+    " ",
+    "\n",
+    ", ",
+    "=",
+    ": ",
+    "x",
+    "-",
+    "_",
+]
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([1, 1, 1, 2, 70])), max_size=10))
+def test_both_engines_find_the_same_names(engine, parts):
+    agree(engine, "".join(unit * times for unit, times in parts))
+
+
+@pytest.mark.parametrize("pattern", ["STRONG", "PHONE"])
+def test_every_telephone_number_begins_near_a_place(engine, rng, canary, look_alikes, pattern):
+    scanner = _scan.scanner(frozenset(), local_too=False)
+    search = getattr(_phones, pattern).search
+    for _ in range(300):
+        text = "".join(rng.choice([canary(rng)[2], rng.choice(look_alikes), rng.choice(UNITS)]) for _ in range(30))
+        raw = text.encode("latin-1", "replace")
+        near = scanner.phones(raw, told=pattern == "PHONE")
+        for position in range(0, len(text), 7):
+            far = search(text, position)
+            close = near(text, position) if pattern == "PHONE" or not _phones.are_told_of(raw) else far
+            assert (close and close.span()) == (far and far.span()), text
+
+
 def test_own_key_names_are_scanned_for(engine):
     quick = Redactor(Policy(keys=frozenset({"memberNo", "Größe"}), engine=Engine.HYPERSCAN))
     for text in ("member-no: hunter22", "größe=hunter22"):
@@ -130,5 +309,5 @@ def test_threads_scan_at_once(engine, canary):
 
 
 def test_a_scan_that_fails_spares_nothing(engine):
-    scan = _scan.scanner(frozenset())
+    scan = _scan.scanner(frozenset(), local_too=False).possible
     assert scan("not bytes") >= {"EMAIL_ADDRESS", "SECRET"}
