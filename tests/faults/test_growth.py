@@ -12,6 +12,7 @@ import pytest
 from faultlab import campaigns
 
 from universal_framework.api.leaving import refuse_newcomers
+from universal_framework.cli.serve import _listening
 
 FULL = bool(os.environ.get("LOGSHIFT_FULL"))
 
@@ -46,3 +47,21 @@ def test_a_port_that_refuses_newcomers_still_lets_in_who_is_under_way():
         with connection:
             early.sendall(b"x")
             assert connection.recv(1) == b"x"
+
+
+def test_answers_are_not_held_back_by_nagle():
+    async def scene():
+        accepted = asyncio.get_running_loop().create_future()
+
+        async def serve(_, writer):
+            accepted.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with _listening("127.0.0.1", 0) as listener:
+            async with await asyncio.start_server(serve, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                without_delay = await accepted
+                writer.close()
+                return without_delay
+
+    assert asyncio.run(scene())
