@@ -93,7 +93,9 @@ def test_entry_that_nothing_is_found_of_is_told_and_pruned(known, logshift, chec
     (root / "a.py").write_text("x = 1\n")
     assert {one["path"] for one in checked()["gate"]["baseline"]["gone"]} == {"a.py"}
     told = logshift("check")
-    assert "logshift-baseline.jsonl has 2 entries that nothing is found of any more: `logshift baseline prune`" in told.out
+    assert (
+        "logshift-baseline.jsonl has 2 entries that nothing is found of any more: `logshift baseline prune`" in told.out
+    )
     assert logshift("baseline", "prune").out == "logshift-baseline.jsonl: 2 findings (2 found no more).\n"
     assert {one["path"] for one in lines(root)} == {"b.py"}
     assert "prune" not in logshift("check").out

@@ -67,7 +67,7 @@ def test_added(branch, checked, change):
 
 
 UNCHANGED = {
-    "nothing": lambda git: None,
+    "nothing": lambda git: git("status"),
     "a renamed file": lambda git: git("mv", "wide.py", "moved.py"),
     "lines above": lambda git: (git.root / "a.py").write_text("# one\n# two\n" + OLD),
     "lines taken away": lambda git: (git.root / "a.py").write_text(OLD.replace("\n\n", "\n")),
@@ -188,10 +188,14 @@ def test_shallow_clone_says_what_to_fetch(branch, logshift, monkeypatch, tmp_pat
     made("switch", "-q", "main")
     made("commit", "-qm", "main", "--allow-empty")
     clone = tmp_path_factory.mktemp("clone") / "clone"
-    done = git(made.root, "clone", "-q", "--depth=1", "--no-single-branch", f"file://{made.root}", str(clone), "-b", "work")
+    done = git(
+        made.root, "clone", "-q", "--depth=1", "--no-single-branch", f"file://{made.root}", str(clone), "-b", "work"
+    )
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(clone)
-    assert "lacks the commit where the branch left origin/main; `git fetch --unshallow` brings it" in refused(logshift, "origin/main")
+    assert "lacks the commit where the branch left origin/main; `git fetch --unshallow` brings it" in refused(
+        logshift, "origin/main"
+    )
     assert "the clone is shallow: `git fetch --unshallow`" in refused(logshift, "HEAD~5")
     assert git(clone, "fetch", "-q", "--unshallow").returncode == 0
     assert logshift("check", "--diff-base", "origin/main").status == 0

@@ -115,7 +115,13 @@ def test_prose_is_nobodys_suppression(project, found, prose):
 
 
 def test_each_code_of_a_comment_is_needed_or_told(project, logshift, found):
-    project({"a.py": text("logging.info('x'); a = logging.getLogger('a')  # logshift: ignore[LS101, LS104, LS105]", "a.info('')")})
+    project(
+        {
+            "a.py": text(
+                "logging.info('x'); a = logging.getLogger('a')  # logshift: ignore[LS101, LS104, LS105]", "a.info('')"
+            )
+        }
+    )
     assert found() == [["2 LS901"], ["2 LS104", "2 LS101"]]
     assert "unused suppression: no LS105 is found here" in logshift("check").out
 
@@ -131,7 +137,12 @@ def test_a_file_that_only_speaks_of_suppressions_in_strings_is_not_parsed(projec
 
 
 def test_a_wider_suppression_is_used_by_what_a_narrower_one_holds(project, found):
-    project({"a.py": "# logshift: ignore-file[LS101]\n" + text("a = logging.getLogger('a')  # logshift: ignore[LS101]", "a.info('')")})
+    project(
+        {
+            "a.py": "# logshift: ignore-file[LS101]\n"
+            + text("a = logging.getLogger('a')  # logshift: ignore[LS101]", "a.info('')")
+        }
+    )
     assert found() == [[], ["3 LS101"]]
 
 
@@ -153,7 +164,11 @@ def test_a_suppression_that_still_holds_covers_one_that_has_expired(project, fou
 
 
 def test_reason_is_mandatory_where_the_configuration_says_so(project, found):
-    files = {"a.py": text("logging.info('x')  # logshift: ignore[LS104]", "logging.info('x')  # logshift: ignore[LS104] -- y")}
+    files = {
+        "a.py": text(
+            "logging.info('x')  # logshift: ignore[LS104]", "logging.info('x')  # logshift: ignore[LS104] -- y"
+        )
+    }
     project(files)
     assert found() == [[], ["2 LS104", "3 LS104"]]
     project({"logshift.toml": "require-suppression-reason = true\n"})
@@ -161,7 +176,9 @@ def test_reason_is_mandatory_where_the_configuration_says_so(project, found):
 
 
 def test_what_is_said_of_suppressions_cannot_be_suppressed(project, found):
-    project({"a.py": "# logshift: ignore-file\n" + text("x = 1  # logshift: ignore", "y = 1  # logshift: ignore[LS901]")})
+    project(
+        {"a.py": "# logshift: ignore-file\n" + text("x = 1  # logshift: ignore", "y = 1  # logshift: ignore[LS901]")}
+    )
     assert found()[0] == ["1 LS901", "3 LS901", "4 LS901", "4 LS904"]
 
 
@@ -194,7 +211,11 @@ def test_suppressed_logger_stays_even_with_unsafe_fixes_and_says_why(project, lo
 
 
 def test_loggers_beside_a_suppressed_one_move_and_the_import_stays(project, logshift):
-    source = text("a = logging.getLogger('a')  # logshift: ignore[LS101] -- old", "b = logging.getLogger('b')", "a.info(b.info(''))")
+    source = text(
+        "a = logging.getLogger('a')  # logshift: ignore[LS101] -- old",
+        "b = logging.getLogger('b')",
+        "a.info(b.info(''))",
+    )
     root = project({"a.py": source})
     assert logshift("migrate").status == 0
     after = (root / "a.py").read_text()
@@ -204,7 +225,13 @@ def test_loggers_beside_a_suppressed_one_move_and_the_import_stays(project, logs
 
 
 def test_loggers_of_one_name_stay_together_and_the_one_without_a_comment_counts(project, checked, logshift):
-    source = text("if x:", "    a = logging.getLogger('a')  # logshift: ignore", "else:", "    a = logging.getLogger('b')", "a.info('')")
+    source = text(
+        "if x:",
+        "    a = logging.getLogger('a')  # logshift: ignore",
+        "else:",
+        "    a = logging.getLogger('b')",
+        "a.info('')",
+    )
     root = project({"a.py": source})
     (finding,) = checked()["findings"]
     assert (finding["line"], finding["applicability"], finding["reason"]) == (5, "manual", "suppressed")
@@ -214,7 +241,10 @@ def test_loggers_of_one_name_stay_together_and_the_one_without_a_comment_counts(
 
 def test_a_suppressed_finding_without_a_logger_is_explained(project, logshift):
     project({"a.py": text("logging.info('x')  # logshift: ignore[LS104] until=2026-05-06 -- the script")})
-    assert "it is suppressed until 2026-05-06 by `ignore[LS104] until=2026-05-06`: the script" in logshift("explain", "a.py").out
+    assert (
+        "it is suppressed until 2026-05-06 by `ignore[LS104] until=2026-05-06`: the script"
+        in logshift("explain", "a.py").out
+    )
 
 
 def test_a_day_is_over_when_it_is_over_in_utc(monkeypatch):
