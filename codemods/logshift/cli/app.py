@@ -1,7 +1,7 @@
 """All commands, by click. What they do is done elsewhere; here options become arguments and results exit statuses.
 
-0: nothing to do. 1: findings are left, a figure does not hold, a diff is not empty, or a rollback leaves a file as it is.
-2: the command or the configuration is wrong, or a file cannot be written. 3: some files could not be analysed.
+0: nothing to do. 1: findings are left, a figure does not hold, a diff is not empty, or a rollback leaves a file as it
+is. 2: the command or the configuration is wrong, or a file cannot be written. 3: some files could not be analysed.
 """
 
 from __future__ import annotations
