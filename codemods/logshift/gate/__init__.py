@@ -140,9 +140,8 @@ def hold(analysis: Analysis, asked: Asked) -> Analysis:
     if asked.diff_base is not None:
         from logshift.gate import branch
 
-        added = branch.added(
-            analysis.settings.root, asked.diff_base, (file.facts.path for file in analysis.files if file.findings)
-        )
+        looked_at = (file.facts.path for file in analysis.files if file.findings)
+        added = branch.added(asked.paths, asked.diff_base, looked_at)
         gate = gate._replace(branch=Branch(asked.diff_base, added.base))
         analysis = branch.apart(analysis, added)
     return analysis._replace(gate=gate)

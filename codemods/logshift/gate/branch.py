@@ -1,6 +1,6 @@
 r"""What a branch adds: the lines that differ between the commit where it began and the files as they are now.
 
-In: a folder in a repository and a revision. Out: `Added`. git is asked, as a process. What is not
+In: places in a repository and a revision. Out: `Added`. git is asked, as a process. What is not
 committed counts; files that git does not track are added as a whole; a renamed file adds only what was changed in it.
 
 https://git-scm.com/docs/git-diff#_combined_diff_format, https://git-scm.com/docs/git-merge-base
@@ -63,13 +63,17 @@ def apart(analysis: Analysis, added: Added) -> Analysis:
     return analysis._replace(files=tuple(files))
 
 
-def added(folder: str, revision: str, paths: Iterable[str]) -> Added:
-    """Return what the branch in `folder` adds to what it has in common with `revision`, of Python files and `paths`.
+def added(places: tuple[str, ...], revision: str, paths: Iterable[str]) -> Added:
+    """Return what a branch adds to what it has in common with `revision`, of Python files and `paths`.
+
+    It is that of the repository in which `places` lie.
 
     Raises:
-        GateError: if git is not installed, the folder lies in no repository, the revision is unknown, or the commit
+        GateError: if git is not installed, the places lie in no repository, the revision is unknown, or the commit
             where the branch began is not there.
     """
+    folder = os.path.commonpath([os.path.abspath(place) for place in places])
+    folder = folder if os.path.isdir(folder) else os.path.dirname(folder)
     top = os.path.realpath(os.fsdecode(_asked(folder, "rev-parse", "--show-toplevel").rstrip(b"\n")))
     base = _base(top, revision)
     tracked = frozenset(os.fsdecode(name) for name in _asked(top, "ls-files", "-z").split(b"\0") if name)
@@ -113,7 +117,8 @@ def _asked(folder: str, *arguments: str) -> bytes:
 
 
 def _git(folder: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    environment = {key: value for key, value in os.environ.items() if key != "GIT_DIFF_OPTS"}
+    environment |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         return subprocess.run(  # noqa: S603 - the arguments are ours, but for a revision behind --end-of-options
             ["git", "-C", folder, *arguments],  # noqa: S607 - the git that the person uses

@@ -120,6 +120,27 @@ def test_a_persons_configuration_of_git_changes_nothing(branch, checked, monkeyp
     assert counted(checked("--diff-base", "main")) == ["a.py:6"]
 
 
+@pytest.mark.parametrize(("name", "value"), [("GIT_DIFF_OPTS", "--unified=9"), ("GIT_EXTERNAL_DIFF", "false")])
+def test_a_persons_environment_of_git_changes_nothing(branch, checked, monkeypatch, name, value):
+    git = branch({"a.py": OLD})
+    (git.root / "a.py").write_text(OLD + MORE)
+    monkeypatch.setenv(name, value)
+    assert counted(checked("--diff-base", "main")) == ["a.py:5"]
+
+
+def test_the_repository_is_that_of_the_paths_wherever_the_configuration_lies(
+    branch, checked, monkeypatch, tmp_path_factory
+):
+    git = branch({"a.py": OLD})
+    (git.root / "a.py").write_text(OLD + MORE)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "logshift.toml").write_text("")
+    monkeypatch.chdir(elsewhere)
+    report = checked("--diff-base", "main", "--config", "logshift.toml", str(git.root))
+    assert [one["line"] for one in report["findings"]] == [5]
+    assert [one["line"] for one in checked("--diff-base", "main", str(git.root / "a.py"))["findings"]] == [5]
+
+
 def test_attributes_that_hide_a_change_hide_nothing(branch, checked):
     git = branch({"a.py": OLD, ".gitattributes": "*.py -diff\n"})
     (git.root / "a.py").write_text(OLD + MORE)
