@@ -10,9 +10,9 @@ import os
 from logshift._record import NamedTuple
 from logshift.discover import Excluded, discover, is_generated
 from logshift.judge import judge
-from logshift.model import FileFacts, Finding, Unanalysed
+from logshift.model import FileFacts, Finding, Judgement, Suppressed, Unanalysed
 from logshift.resolve import Project
-from logshift.scan import may_hold_loggers, read, unreadable
+from logshift.scan import may_hold_loggers, may_hold_suppressions, read, unreadable
 from logshift.scan.names import Names, table
 from logshift.source import Source
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from logshift.config.settings import Settings
     from logshift.frameworks import Target
+    from logshift.gate import Gate
 
 
 class FileResult(NamedTuple):
@@ -30,6 +31,17 @@ class FileResult(NamedTuple):
     facts: FileFacts
     findings: tuple[Finding, ...]
     data: bytes
+    suppressed: tuple[Suppressed, ...] = ()
+    known: tuple[Finding, ...] = ()  # in the baseline
+    outside: tuple[Finding, ...] = ()  # on lines that the branch does not add
+
+    @property
+    def everything(self) -> tuple[Finding, ...]:
+        """What was found, whether or not it counts, in order of place."""
+        if not (self.suppressed or self.known or self.outside):
+            return self.findings
+        apart = (*self.known, *self.outside, *(one.finding for one in self.suppressed))
+        return tuple(sorted((*self.findings, *apart), key=lambda one: (one.span, one.code)))
 
 
 class Analysis(NamedTuple):
@@ -43,11 +55,38 @@ class Analysis(NamedTuple):
     unanalysed: tuple[Unanalysed, ...]
     checked: int  # files that were analysed
     excluded: Excluded
+    gate: Gate | None = None  # what was asked for beside findings
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, in order of file and place."""
+        """All findings that count, in order of file and place."""
         return tuple(finding for file in self.files for finding in file.findings)
+
+    @property
+    def known(self) -> tuple[Finding, ...]:
+        """The findings that are in the baseline."""
+        return tuple(finding for file in self.files for finding in file.known)
+
+    @property
+    def suppressed(self) -> tuple[Suppressed, ...]:
+        """The findings that a comment suppresses."""
+        return tuple(one for file in self.files for one in file.suppressed)
+
+    @property
+    def outside(self) -> int:
+        """How many findings lie on lines that the branch does not add."""
+        return sum(len(file.outside) for file in self.files)
+
+    @property
+    def findings_fail(self) -> bool:
+        """Whether a finding is enough to fail; not where a figure was asked for instead."""
+        return self.gate is None or self.gate.findings_fail
+
+    @property
+    def fails(self) -> bool:
+        """Whether what was found, or a figure, stops a gate."""
+        missed = self.gate is not None and bool(self.gate.missed)
+        return missed or (self.findings_fail and any(file.findings for file in self.files))
 
 
 def analyse(
@@ -80,7 +119,11 @@ def analyse(
             unanalysed.append(Unanalysed(path, 1, 1, f"cannot be read: {error.strerror}"))
             failed += 1
             continue
-        if not may_hold_loggers(data, names) and not project.may_import_a_factory(path, data):
+        if (
+            not may_hold_loggers(data, names)
+            and not project.may_import_a_factory(path, data)
+            and not may_hold_suppressions(data)
+        ):
             if (why := unreadable(path, data)) is not None:
                 unanalysed.append(why)
                 failed += 1
@@ -92,11 +135,18 @@ def analyse(
         if isinstance(facts, Unanalysed):
             unanalysed.append(facts)
             failed += 1
-        elif facts.bindings or facts.root_calls or facts.references:
-            findings = judge(facts, Source(path, data), names.frameworks, target, project.missed_in)
-            if findings and project.is_exempt(facts.module, target):
-                findings = ()
-            files.append(FileResult(facts, findings, data))
+        elif facts.bindings or facts.root_calls or facts.references or facts.suppressions:
+            judged = judge(
+                facts,
+                Source(path, data),
+                names.frameworks,
+                target,
+                project.missed_in,
+                require_reason=settings.require_suppression_reason,
+            )
+            if (judged.findings or judged.suppressed) and project.is_exempt(facts.module, target):
+                judged = Judgement(())
+            files.append(FileResult(facts, judged.findings, data, judged.suppressed))
     excluded = found.excluded._replace(generated=generated)
     return Analysis(
         settings,

@@ -39,10 +39,16 @@ def explain(analysis: Analysis, line: int | None, style: Style) -> str:
         for finding in file.findings:
             if finding.binding < 0 and line in (None, finding.start.line):
                 lines += [f"{_at(file, finding.start.line, finding.start.column)} {finding.message}"]
-                assert finding.reason is not None
-                lines += [*_reason(finding.reason), ""]
-    for one in analysis.unanalysed:
-        lines.append(f"{shown(one.path)}:{one.line}:{one.column} was not analysed: {one.message}")
+                lines += [*(_reason(finding.reason) if finding.reason is not None else ()), ""]
+        for one in file.suppressed:
+            place = one.finding.start
+            if one.finding.binding < 0 and line in (None, place.line):
+                until = f" until {one.comment.until}" if one.comment.until else ""
+                reason = f": {one.comment.reason}" if one.comment.reason else ""
+                lines += [f"{_at(file, place.line, place.column)} {one.finding.message}"]
+                lines += [f"  then: it is suppressed{until} by `{one.comment.text}`{reason}", ""]
+    for left in analysis.unanalysed:
+        lines.append(f"{shown(left.path)}:{left.line}:{left.column} was not analysed: {left.message}")
     if not lines:
         return "No logger is made or used here.\n"
     return "\n".join(lines).rstrip("\n") + "\n"

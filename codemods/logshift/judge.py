@@ -1,20 +1,23 @@
 """The judgement: facts against rules.
 
 In: the facts of one file, its source, and what counts as legacy. Out: findings in order of place, each with
-what may be done about it and a fingerprint that survives moved lines, reformatting and renamed files.
+what may be done about it and a fingerprint that survives moved lines, reformatting and renamed files; those that a
+comment suppresses apart.
 """
 
 from __future__ import annotations
 
 from logshift.fit import Misfit, misfit, uses_by_binding
 from logshift.frameworks import NODE, Framework, Target
-from logshift.model import Binding, FileFacts, Finding, NameKind, Reason
+from logshift.model import Binding, FileFacts, Finding, Judgement, NameKind, Reason, Suppressed
 from logshift.rules import Found, Rule, View, all_rules
 from logshift.source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from logshift.suppress import Comment
 
     #: Says what another file of the project does that would miss a binding which moves.
     Elsewhere = Callable[[FileFacts, Binding], Misfit | None]
@@ -37,7 +40,32 @@ def misfits(
         or _misfit_elsewhere(binding, facts, target, elsewhere)
         for index, binding in enumerate(facts.bindings)
     ]
+    if facts.suppressions:
+        held = _hold_suppressed(held, facts, frameworks, target)
     return spread(held, facts, frameworks)
+
+
+def _hold_suppressed(
+    held: list[Misfit | None], facts: FileFacts, frameworks: dict[str, Framework], target: Target
+) -> list[Misfit | None]:
+    """Hold back the loggers that a comment speaks for, whatever else there is to say of them."""
+    from logshift.suppress import comments, holding
+
+    written = comments(facts.suppressions, all_rules())
+    view = View(frameworks, target, tuple(held))
+    by: dict[int, Comment] = {}
+    for rule, one in _found(facts, view):
+        if one.binding >= 0 and (comment := holding(written, rule.code, one.span)) is not None:
+            by[one.binding] = comment
+    return [
+        own if index not in by else Misfit(Reason.SUPPRESSED, detail=_said_by(by[index]))
+        for index, own in enumerate(held)
+    ]
+
+
+def _said_by(comment: Comment) -> str:
+    until = f" until {comment.written.until}" if comment.written.until else ""
+    return f"it is suppressed{until}: {comment.written.reason}" if comment.written.reason or until else ""
 
 
 def spread(held: list[Misfit | None], facts: FileFacts, frameworks: dict[str, Framework]) -> tuple[Misfit | None, ...]:
@@ -108,15 +136,38 @@ def judge(
     frameworks: dict[str, Framework],
     target: Target,
     elsewhere: Elsewhere = nobody_minds,
-) -> tuple[Finding, ...]:
-    """Return what the rules find in one file."""
+    *,
+    require_reason: bool = False,
+) -> Judgement:
+    """Return what the rules find in one file; with `require_reason` a suppression has to say why it is there."""
     view = View(frameworks, target, misfits(facts, frameworks, target, elsewhere))
-    found = [(rule, one) for rule in all_rules() for one in rule.check(facts, view)]
-    found.sort(key=lambda pair: (pair[1].span, pair[0].code))
-    return tuple(_findings(found, facts, source))
+    found = _found(facts, view)
+    if not facts.suppressions:
+        return Judgement(_findings(found, facts, source))
+    from logshift.suppress import comments, holding, used
+
+    written = comments(facts.suppressions, all_rules())
+    said = used(written, ((rule.code, one.span) for rule, one in found))
+    about = _found(facts, view._replace(comments=said, require_reason=require_reason), on_comments=True)
+    findings = _findings(_in_order([*found, *about]), facts, source)
+    by = {(one.code, one.span): holding(said, one.code, one.span) for one in findings}
+    return Judgement(
+        tuple(one for one in findings if by[one.code, one.span] is None),
+        tuple(Suppressed(one, comment.written) for one in findings if (comment := by[one.code, one.span]) is not None),
+    )
 
 
-def _findings(found: list[tuple[Rule, Found]], facts: FileFacts, source: Source) -> list[Finding]:
+def _found(facts: FileFacts, view: View, *, on_comments: bool = False) -> list[tuple[Rule, Found]]:
+    return _in_order(
+        [(rule, one) for rule in all_rules() if rule.on_comments is on_comments for one in rule.check(facts, view)]
+    )
+
+
+def _in_order(found: list[tuple[Rule, Found]]) -> list[tuple[Rule, Found]]:
+    return sorted(found, key=lambda pair: (pair[1].span, pair[0].code))
+
+
+def _findings(found: list[tuple[Rule, Found]], facts: FileFacts, source: Source) -> tuple[Finding, ...]:
     findings = []
     seen: dict[tuple[str, str, str], int] = {}
     for rule, one in found:
@@ -139,7 +190,7 @@ def _findings(found: list[tuple[Rule, Found]], facts: FileFacts, source: Source)
                 binding=one.binding,
             )
         )
-    return findings
+    return tuple(findings)
 
 
 def _fingerprint(code: str, scope: str, canonical: str, ordinal: int) -> str:

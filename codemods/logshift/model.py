@@ -55,6 +55,7 @@ class Reason(str, Enum):
     UNSUPPORTED_ENCODING = "unsupported-encoding"
     IMPORT_CYCLE = "import-cycle"
     PROOF_FAILED = "proof-failed"
+    SUPPRESSED = "suppressed"
 
     __str__ = str.__str__
 
@@ -258,6 +259,18 @@ class HandsOut(NamedTuple):
     bindings: tuple[int, ...]
 
 
+class Suppression(NamedTuple):
+    """A comment that keeps findings from counting: ``# logshift: ignore[LS101] until=2027-01-31 -- reason``."""
+
+    span: Span  # of the comment
+    text: str  # what it says, without its reason
+    holds: Span  # where findings begin that it is about
+    rules: tuple[str, ...]  # codes or names, as written; every rule if there are none
+    until: str  # the last day on which it holds, as YYYY-MM-DD; "" if there is none
+    reason: str
+    wrong: str  # why it holds nothing; "" where it is right
+
+
 class FileFacts(NamedTuple):
     """All that one file says about loggers."""
 
@@ -282,6 +295,7 @@ class FileFacts(NamedTuple):
     free: frozenset[str]  # names read that nothing in the file binds
     requires: frozenset[str]  # modules imported when this one is
     hands_out: tuple[HandsOut, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
 
 
 class Unanalysed(NamedTuple):
@@ -315,3 +329,17 @@ class Finding(NamedTuple):
     scope: str
     fingerprint: str
     binding: int  # -1 where the finding is not about a binding
+
+
+class Suppressed(NamedTuple):
+    """A finding that does not count, and the comment that says so."""
+
+    finding: Finding
+    comment: Suppression
+
+
+class Judgement(NamedTuple):
+    """What the rules have to say of one file."""
+
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Suppressed, ...] = ()

@@ -97,4 +97,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The rewritten file did not pass a proof and was not written.",
         "Look at the named proof with `logshift migrate --diff`; please report the case.",
     ),
+    Reason.SUPPRESSED: Explanation(
+        "A comment `# logshift: ignore` suppresses the finding on this logger, or on one that goes by the same name.",
+        "Take the comment away, and the logger moves.",
+    ),
 }

@@ -1,7 +1,7 @@
 """All commands, by click. What they do is done elsewhere; here options become arguments and results exit statuses.
 
-0: nothing to do. 1: findings are left, or a diff is not empty, or a rollback leaves a file as it is. 2: the command
-or the configuration is wrong, or a file cannot be written. 3: some files could not be analysed; the others were.
+0: nothing to do. 1: findings are left, a figure does not hold, a diff is not empty, or a rollback leaves a file as it
+is. 2: the command or the configuration is wrong, or a file cannot be written. 3: some files could not be analysed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import click
 
 from logshift import __version__, apply, explain
 from logshift.cli import check as check_
+from logshift.cli import gate as gate_
 from logshift.cli import prove as prove_
 from logshift.cli.check import (
     CLEAN,
@@ -36,6 +37,7 @@ from logshift.config.load import ConfigurationError, config_schema
 from logshift.config.settings import Settings, TargetSettings
 from logshift.discover import NoSuchPathError
 from logshift.engine import analyse, shown
+from logshift.gate import GateError
 from logshift.migrate import Migration, migrate
 from logshift.report import document, patch
 from logshift.report import migration as migration_report
@@ -70,7 +72,7 @@ def invoke(arguments: list[str]) -> int:
         raise ReaderGoneError from error
     except NoSuchPathError as error:
         return complain(f"no such file or folder: {error}")
-    except (apply.BusyError, apply.JournalError) as error:
+    except (apply.BusyError, apply.JournalError, GateError) as error:
         return complain(str(error))
 
 
@@ -86,13 +88,29 @@ def main() -> None:
 # -- check -------------------------------------------------------------------------------------------------
 
 
+class _Share(click.ParamType):  # type: ignore[type-arg]  # generic in some releases of click
+    """A share in percent."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the share; refuse what is none, in click's manner."""
+        share = check_.as_share(str(value))
+        if share is None:
+            self.fail(f"{value!r} is not a figure between 0 and 100.", param, ctx)
+        return share
+
+
+_SHARE = _Share()
+
+
 def _check_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(check_.OPTIONS):
         kind: dict[str, Any] = {"is_flag": True}
         if option.choices:
             kind = {"type": click.Choice(option.choices), "default": option.default, "show_default": True}
         elif option.metavar:
-            kind = {"metavar": option.metavar}
+            kind = {"metavar": option.metavar, **({"type": _SHARE} if option.is_share else {})}
         command = click.option(option.flag, help=option.help, **kind)(command)
     return command
 
@@ -102,6 +120,9 @@ def _check_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_check_options
 def check(paths: tuple[str, ...], **options: Any) -> int:
     """Report legacy loggers, and which share follows the pattern. Changes nothing.
+
+    Findings in the baseline, logshift-baseline.jsonl if there is one, are known and do not fail; nor do those that a
+    comment suppresses, as in `# logshift: ignore[LS101] -- reason`. Both are counted.
 
     A file without the words that making a logger takes is not parsed, so syntax errors in it are not looked for. One
     that is not text is reported as not analysed.
@@ -311,6 +332,75 @@ def prove_command(
     )
 
 
+# -- baseline and ratchet ----------------------------------------------------------------------------------
+
+_BASELINE = click.option("--baseline", metavar="FILE", help="The baseline, if it is not the configured one.")
+_FORCE = click.option("--force", is_flag=True, help="Replace the file that is there.")
+
+
+@main.group("baseline", no_args_is_help=False)
+def baseline_group() -> None:
+    """Keep the findings that are known, one a line. They do not fail `check`.
+
+    An entry is a file and a fingerprint, which stays when lines move, text is reformatted or the file renamed.
+    """
+
+
+@baseline_group.command("create")
+@_PATHS
+@_FORCE
+@_BASELINE
+@_CONFIG
+def baseline_create(paths: tuple[str, ...], force: bool, baseline: str | None, config: str | None) -> int:
+    """Write every finding of today into a new baseline."""
+    paths = paths or (".",)
+    return gate_.create_baseline(paths, _settings_of_one(paths, config), baseline, force=force)
+
+
+@baseline_group.command("update")
+@_PATHS
+@_BASELINE
+@_CONFIG
+def baseline_update(paths: tuple[str, ...], baseline: str | None, config: str | None) -> int:
+    """Take in what is new, take out what is found no more."""
+    paths = paths or (".",)
+    return gate_.update_baseline(paths, _settings_of_one(paths, config), baseline)
+
+
+@baseline_group.command("prune")
+@_PATHS
+@_BASELINE
+@_CONFIG
+def baseline_prune(paths: tuple[str, ...], baseline: str | None, config: str | None) -> int:
+    """Take out what is found no more; nothing is added."""
+    paths = paths or (".",)
+    return gate_.prune_baseline(paths, _settings_of_one(paths, config), baseline)
+
+
+@main.group("ratchet", no_args_is_help=False)
+def ratchet_group() -> None:
+    """Keep how many findings each rule may have in each component, for `check --ratchet`. It may only fall."""
+
+
+@ratchet_group.command("create")
+@_PATHS
+@_FORCE
+@_CONFIG
+def ratchet_create(paths: tuple[str, ...], force: bool, config: str | None) -> int:
+    """Write the counts of today into a new ratchet."""
+    paths = paths or (".",)
+    return gate_.create_ratchet(paths, _settings_of_one(paths, config), force=force)
+
+
+@ratchet_group.command("update")
+@_PATHS
+@_CONFIG
+def ratchet_update(paths: tuple[str, ...], config: str | None) -> int:
+    """Lower the counts to those of today; where there is more than allowed, exit with 1 and raise nothing."""
+    paths = paths or (".",)
+    return gate_.update_ratchet(paths, _settings_of_one(paths, config))
+
+
 # -- rollback and runs -------------------------------------------------------------------------------------
 
 
@@ -517,6 +607,9 @@ def _as_toml(settings: Settings) -> str:
         f"extend-exclude = {_toml(settings.extend_exclude)}",
         f"respect-gitignore = {_toml(settings.respect_gitignore)}",
         f"keep-channels = {_toml(settings.keep_channels)}",
+        f"require-suppression-reason = {_toml(settings.require_suppression_reason)}",
+        *([f"baseline = {_toml(settings.baseline)}"] if settings.baseline is not None else []),
+        *([f"ratchet = {_toml(settings.ratchet)}"] if settings.ratchet is not None else []),
         "",
         "[target]",
         f"module = {_toml(target.module)}",

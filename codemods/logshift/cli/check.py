@@ -10,6 +10,7 @@ import os
 import sys
 
 from logshift._record import NamedTuple
+from logshift.config.settings import BASELINE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,15 +38,24 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()  # a value is one of these; none: the option is a switch, unless metavar is set
     metavar: str = ""
     default: str = ""
+    is_share: bool = False  # a value is a figure between 0 and 100
 
 
+# fmt: off
 OPTIONS = (
     Option("--output-format", "How findings are told.", choices=FORMATS, default="text"),
     Option("--statistics", "Print the figures alone, for every file."),
     Option("--force-exclude", "Leave out excluded files even where they are named, as pre-commit does."),
     Option("--exit-zero", "Exit with 0 even if there are findings."),
+    Option("--fail-under", "Fail if less than PCT percent of loggers follow the pattern, not for each finding.",
+           metavar="PCT", is_share=True),
+    Option("--baseline", "Findings in this file are known and do not fail.", metavar="FILE"),
+    Option("--no-baseline", "Count known findings too."),
+    Option("--ratchet", "Fail if a rule finds more in a component than the ratchet allows, not for each finding."),
+    Option("--diff-base", "Count only findings on lines that the branch adds since it left REV.", metavar="REV"),
     Option("--config", "Use this configuration file.", metavar="FILE"),
 )
+# fmt: on
 
 
 class CheckArguments(NamedTuple):
@@ -56,6 +66,11 @@ class CheckArguments(NamedTuple):
     statistics: bool = False
     force_exclude: bool = False
     exit_zero: bool = False
+    fail_under: float | None = None
+    baseline: str | None = None
+    no_baseline: bool = False
+    ratchet: bool = False
+    diff_base: str | None = None
     config: str | None = None
 
 
@@ -91,7 +106,21 @@ def parse_plain(arguments: Sequence[str]) -> CheckArguments | None:
     for one in OPTIONS:  # of an option that is given twice, the last value counts
         if one.choices and values.get(_key(one.flag), one.default) not in one.choices:
             return None
+        if one.is_share and _key(one.flag) in values:
+            share = as_share(str(values[_key(one.flag)]))
+            if share is None:
+                return None
+            values[_key(one.flag)] = share
     return CheckArguments(paths=tuple(paths), **values)  # type: ignore[arg-type]
+
+
+def as_share(text: str) -> float | None:
+    """Return a share in percent; None where the text is none."""
+    try:
+        share = float(text)
+    except ValueError:
+        return None
+    return share if 0 <= share <= 100 else None
 
 
 def _key(flag: str) -> str:
@@ -114,9 +143,40 @@ def run(arguments: CheckArguments) -> int:
         analysis = analyse(paths, settings, force_exclude=arguments.force_exclude, progress=progress_over_files)
     except NoSuchPathError as error:
         return complain(f"no such file or folder: {error}")
+    held = _held(analysis, arguments, paths)
+    if isinstance(held, str):
+        return complain(held)
+    analysis = held
     report_unfinished(settings, arguments.config)
     tell(_render(analysis, arguments))
     return status(analysis, exit_zero=arguments.exit_zero)
+
+
+def _held(analysis: Analysis, arguments: CheckArguments, paths: tuple[str, ...]) -> Analysis | str:
+    """Return the analysis as a gate sees it, or why there is none; the gate is loaded where there is one to hold."""
+    settings = analysis.settings
+    if arguments.baseline is not None and arguments.no_baseline:
+        return "--baseline and --no-baseline exclude each other"
+    has_baseline = not arguments.no_baseline and (
+        arguments.baseline is not None
+        or settings.baseline is not None
+        or os.path.lexists(os.path.join(settings.root, BASELINE))
+    )
+    if not (has_baseline or arguments.ratchet or arguments.fail_under is not None or arguments.diff_base is not None):
+        return analysis
+    from logshift import gate
+
+    asked = gate.Asked(
+        paths,
+        gate.baseline_file(settings, arguments.baseline) if has_baseline else None,
+        gate.ratchet_file(settings) if arguments.ratchet else None,
+        arguments.fail_under,
+        arguments.diff_base,
+    )
+    try:
+        return gate.hold(analysis, asked)
+    except gate.GateError as error:
+        return str(error)
 
 
 def _render(analysis: Analysis, arguments: CheckArguments) -> str:
@@ -138,7 +198,7 @@ def status(analysis: Analysis, *, exit_zero: bool = False) -> int:
     """Return the exit status for what was found."""
     if analysis.unanalysed:
         return NOT_ANALYSED
-    return FINDINGS if analysis.findings and not exit_zero else CLEAN
+    return FINDINGS if analysis.fails and not exit_zero else CLEAN
 
 
 def tell(what: str | bytes) -> None:

@@ -116,6 +116,17 @@ class Config(_Table):
         default=True,
         description="Whether a structlog logger's name stays on its events, as the field `channel`.",
     )
+    require_suppression_reason: bool = Field(
+        default=False, description="Whether a suppression comment has to say why, as in `# logshift: ignore -- why`."
+    )
+    baseline: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Known findings, from the project's root. Default: `logshift-baseline.jsonl`, if it exists.",
+    )
+    ratchet: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Counts for `check --ratchet`, from the project's root. Default: `logshift-ratchet.jsonl`.",
+    )
     target: TargetTable = Field(default=TargetTable(), description="The class that loggers move to.")
     legacy: list[LegacyTable] = Field(default=[], description="Helper classes and wrapper functions to migrate.")
 
@@ -177,6 +188,9 @@ def _settings(config: Config, path: str, digest: str) -> Settings:
         extend_exclude=tuple(config.extend_exclude),
         respect_gitignore=config.respect_gitignore,
         keep_channels=config.keep_channels,
+        require_suppression_reason=config.require_suppression_reason,
+        baseline=config.baseline,
+        ratchet=config.ratchet,
         target=TargetSettings(
             module=config.target.module,
             cls=config.target.class_,

@@ -15,6 +15,9 @@ DEFAULT_EXCLUDE = (
     ".svn/", ".tox/", ".venv/", "__pycache__/", "__pypackages__/", "node_modules/", "site-packages/", "venv/",
 )  # fmt: skip
 
+#: Where a gate's files lie in a project that does not say.
+BASELINE, RATCHET = "logshift-baseline.jsonl", "logshift-ratchet.jsonl"
+
 
 class Legacy(NamedTuple):
     """One ``[[tool.logshift.legacy]]`` table: a helper class or a wrapper function."""
@@ -44,6 +47,9 @@ class Settings(NamedTuple):
     extend_exclude: tuple[str, ...] = ()
     respect_gitignore: bool = True
     keep_channels: bool = True
+    require_suppression_reason: bool = False
+    baseline: str | None = None
+    ratchet: str | None = None
     target: TargetSettings = TargetSettings()
     legacy: tuple[Legacy, ...] = ()
     digest: str = "default"

@@ -8,19 +8,20 @@ Version 1 only grows: a field is never removed or given another meaning under th
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from logshift import __version__
 from logshift.engine import Analysis, FileResult, shown
 from logshift.migrate import Migration, Outcome
-from logshift.model import Applicability, Binding, Reason
+from logshift.model import Applicability, Binding, Finding, Reason
 from logshift.report.summary import configuring, count, kind_of
 from logshift.source import Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from logshift.gate import Count
     from logshift.trial import Event, Trial
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -51,6 +52,15 @@ class FindingModel(_Model):
     applicability: Applicability = Field(description="What `migrate` can do about it.")
     reason: Reason | None = Field(description="Why it is left to a person, where it is.")
     fingerprint: str = Field(description="Stays the same when lines move, text is reformatted or the file renamed.")
+
+
+class SuppressedModel(FindingModel):
+    """A finding that a comment suppresses."""
+
+    comment_line: int = Field(description="Where the comment stands.", ge=1)
+    comment: str = Field(description="What it says, without its reason: `ignore[LS101] until=2027-01-31`.")
+    until: str | None = Field(description="The last day on which it holds, as YYYY-MM-DD.")
+    why: str | None = Field(description="The reason that the comment gives.")
 
 
 class BindingModel(_Model):
@@ -90,12 +100,68 @@ class TotalsModel(_Model):
     compliant_bindings: int
     compliance: float = Field(description="100 × compliant_bindings / bindings, in percent; 100 where there are none.")
     configuration_bindings: int
-    findings: int
+    findings: int = Field(description="Those that count: what is known, suppressed or elsewhere is counted apart.")
+    known: int = Field(description="Findings in the baseline.")
+    suppressed: int = Field(description="Findings that comments suppress.")
+    outside_branch: int = Field(description="Findings on lines that the branch does not add, with --diff-base.")
     files_checked: int = Field(description="Files that were analysed; those that were not are counted apart.")
     files_not_analysed: int
     excluded_by_pattern: int = Field(description="Files and folders that `exclude` leaves out; a folder is one.")
     excluded_by_git: int = Field(description="Files and folders that git ignores; a folder is one.")
     generated: int = Field(description="Files that speak of loggers and were left out because a program wrote them.")
+
+
+class EntryModel(_Model):
+    """A finding as the baseline has it."""
+
+    path: str = Field(description="From the project's root, with `/`.")
+    code: str
+    fingerprint: str
+    message: str
+
+
+class BaselineModel(_Model):
+    """What came of the baseline."""
+
+    file: str
+    entries: int
+    gone: list[EntryModel] = Field(description="Entries that nothing is found of any more.")
+
+
+class RatchetCountModel(_Model):
+    """How many findings of a rule a component has, and may have."""
+
+    code: str
+    component: str
+    findings: int
+    allowed: int
+
+
+class RatchetModel(_Model):
+    """What came of the ratchet."""
+
+    file: str
+    grown: list[RatchetCountModel] = Field(description="Where there is more than allowed.")
+    fallen: list[RatchetCountModel] = Field(description="Where there is less, if whole folders were looked at.")
+
+
+class BranchModel(_Model):
+    """What `--diff-base` was asked for."""
+
+    revision: str
+    base: str = Field(description="The commit where the branch began.")
+
+
+class GateModel(_Model):
+    """What was asked for beside findings: a baseline, a ratchet, a share, what a branch adds."""
+
+    passed: bool = Field(description="Whether the exit status is 0, if all files could be analysed.")
+    findings_fail: bool = Field(description="Whether a finding is enough to fail; not where a figure decides.")
+    missed: list[str] = Field(description="The figures that do not hold, in words.")
+    fail_under: float | None
+    baseline: BaselineModel | None
+    ratchet: RatchetModel | None
+    branch: BranchModel | None
 
 
 class KeptModel(_Model):
@@ -200,9 +266,12 @@ class Report(_Model):
     tool: ToolModel
     command: Literal["check", "migrate", "prove"]
     totals: TotalsModel
-    findings: list[FindingModel] = Field(description="In order of file and place.")
+    findings: list[FindingModel] = Field(description="Those that count, in order of file and place.")
+    known: list[FindingModel] = Field(description="Those in the baseline.")
+    suppressed: list[SuppressedModel] = Field(description="Those that comments suppress.")
     files: list[FileModel] = Field(description="The files that make loggers.")
     not_analysed: list[NotAnalysedModel]
+    gate: GateModel | None = Field(description="Of `check`, where something was asked for beside findings.")
     migration: MigrationModel | None = Field(description="Of `migrate` and `prove`; `prove` writes none of it.")
     trial: TrialModel | None = Field(description="Of `prove` alone.")
 
@@ -221,27 +290,15 @@ def report(
         tool=ToolModel(name="logshift", version=__version__),
         command=command or ("check" if migration is None else "migrate"),
         totals=_totals(analysis),
-        findings=[
-            FindingModel(
-                code=one.code,
-                name=one.name,
-                message=one.message,
-                path=shown(one.path),
-                line=one.start.line,
-                column=one.start.column,
-                end_line=one.end.line,
-                end_column=one.end.column,
-                applicability=one.applicability,
-                reason=one.reason,
-                fingerprint=one.fingerprint,
-            )
-            for one in analysis.findings
-        ],
+        findings=[FindingModel(**_finding(one)) for one in analysis.findings],
+        known=[FindingModel(**_finding(one)) for one in analysis.known],
+        suppressed=[one for file in analysis.files if file.suppressed for one in _suppressed(file)],
         files=[_file(file, analysis) for file in analysis.files if file.facts.bindings],
         not_analysed=[
             NotAnalysedModel(path=shown(one.path), line=one.line, column=one.column, message=one.message)
             for one in analysis.unanalysed
         ],
+        gate=_gate(analysis) if analysis.gate is not None else None,
         migration=_migration(migration, run) if migration is not None else None,
         trial=_trial(trial) if trial is not None else None,
     )
@@ -266,6 +323,64 @@ def schema() -> str:
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **described}, indent=2) + "\n"
 
 
+def _finding(one: Finding) -> dict[str, Any]:
+    return {
+        "code": one.code,
+        "name": one.name,
+        "message": one.message,
+        "path": shown(one.path),
+        "line": one.start.line,
+        "column": one.start.column,
+        "end_line": one.end.line,
+        "end_column": one.end.column,
+        "applicability": one.applicability,
+        "reason": one.reason,
+        "fingerprint": one.fingerprint,
+    }
+
+
+def _suppressed(file: FileResult) -> list[SuppressedModel]:
+    source = Source(file.facts.path, file.data)
+    return [
+        SuppressedModel(
+            **_finding(one.finding),
+            comment_line=source.position(one.comment.span.start).line,
+            comment=one.comment.text,
+            until=one.comment.until or None,
+            why=one.comment.reason or None,
+        )
+        for one in file.suppressed
+    ]
+
+
+def _gate(analysis: Analysis) -> GateModel:
+    gate = analysis.gate
+    assert gate is not None
+    return GateModel(
+        passed=not analysis.fails,
+        findings_fail=gate.findings_fail,
+        missed=list(gate.missed),
+        fail_under=gate.fail_under,
+        baseline=None
+        if gate.baseline is None
+        else BaselineModel(
+            file=gate.baseline.file,
+            entries=gate.baseline.entries,
+            gone=[EntryModel(**one._asdict()) for one in gate.baseline.gone],
+        ),
+        ratchet=None
+        if gate.ratchet is None
+        else RatchetModel(
+            file=gate.ratchet.file, grown=_counts(gate.ratchet.grown), fallen=_counts(gate.ratchet.fallen)
+        ),
+        branch=None if gate.branch is None else BranchModel(revision=gate.branch.revision, base=gate.branch.base),
+    )
+
+
+def _counts(counts: tuple[tuple[Count, int], ...]) -> list[RatchetCountModel]:
+    return [RatchetCountModel(**one._asdict(), allowed=allowed) for one, allowed in counts]
+
+
 def _totals(analysis: Analysis) -> TotalsModel:
     total = count(analysis)
     return TotalsModel(
@@ -275,6 +390,9 @@ def _totals(analysis: Analysis) -> TotalsModel:
         compliance=round(total.percentage, 2),
         configuration_bindings=configuring(analysis),
         findings=len(analysis.findings),
+        known=len(analysis.known),
+        suppressed=len(analysis.suppressed),
+        outside_branch=analysis.outside,
         files_checked=analysis.checked,
         files_not_analysed=len(analysis.unanalysed),
         excluded_by_pattern=analysis.excluded.by_pattern,
@@ -286,7 +404,7 @@ def _totals(analysis: Analysis) -> TotalsModel:
 def _file(file: FileResult, analysis: Analysis) -> FileModel:
     component = analysis.project.component(file.facts.path)
     source = Source(file.facts.path, file.data)
-    found = {finding.binding: finding for finding in file.findings if finding.binding >= 0}
+    found = {finding.binding: finding for finding in file.everything if finding.binding >= 0}
     bindings = []
     for index, binding in enumerate(file.facts.bindings):
         place = source.position(binding.call.start)

@@ -17,10 +17,12 @@ from logshift.report.summary import count
 def render(analysis: Analysis) -> str:
     """Return a command for each finding, and for each file that could not be analysed."""
     lines = []
+    level = "error" if analysis.findings_fail else "warning"
     for one in analysis.findings:
         held = f" ({one.reason})" if one.reason is not None else ""
         lines.append(
             _command(
+                level,
                 f"{one.message} [{one.applicability}]{held}",
                 title=f"{one.code} {one.name}",
                 file=_from_root(one.path),
@@ -30,11 +32,21 @@ def render(analysis: Analysis) -> str:
             )
         )
     lines += [
-        _command(one.message, title="not analysed", file=_from_root(one.path), line=str(one.line), col=str(one.column))
+        _command(
+            "error",
+            one.message,
+            title="not analysed",
+            file=_from_root(one.path),
+            line=str(one.line),
+            col=str(one.column),
+        )
         for one in analysis.unanalysed
     ]
+    lines += [_command("error", one, title="logshift") for one in (analysis.gate.missed if analysis.gate else ())]
     total = count(analysis)
-    lines.append(f"{len(analysis.findings)} findings, compliance {total.percentage:.1f} %\n")
+    apart = [(len(analysis.known), "known"), (len(analysis.suppressed), "suppressed"), (analysis.outside, "elsewhere")]
+    others = "".join(f", {number} {what}" for number, what in apart if number)
+    lines.append(f"{len(analysis.findings)} findings{others}, compliance {total.percentage:.1f} %\n")
     return "".join(lines)
 
 
@@ -52,9 +64,9 @@ def _from_root(path: str) -> str:
     return shown(path) if relative.startswith(os.pardir) else relative.replace(os.sep, "/")
 
 
-def _command(message: str, **properties: str) -> str:
+def _command(level: str, message: str, **properties: str) -> str:
     told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::error {told}::{_data(message)}\n"
+    return f"::{level} {told}::{_data(message)}\n"
 
 
 def _data(text: str) -> str:

@@ -3,7 +3,7 @@
 https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 
 GitLab tells new findings from old ones by their fingerprints alone, so the path is part of them: the same logger in two
-files is two findings.
+files is two findings. What is known or suppressed is left out.
 """
 
 from __future__ import annotations
@@ -38,6 +38,16 @@ def render(analysis: Analysis) -> str:
             "location": {"path": shown(one.path), "lines": {"begin": one.line}},
         }
         for one in analysis.unanalysed
+    ]
+    issues += [
+        {
+            "description": one,
+            "check_name": "logshift",
+            "fingerprint": _fingerprint("", one),
+            "severity": "critical",
+            "location": {"path": shown(analysis.settings.file or analysis.settings.root), "lines": {"begin": 1}},
+        }
+        for one in (analysis.gate.missed if analysis.gate is not None else ())
     ]
     return json.dumps(issues, indent=2) + "\n"
 

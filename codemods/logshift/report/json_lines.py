@@ -1,6 +1,7 @@
 """A JSON object a line, for programs that read as they go: the findings, the files not analysed, the totals.
 
-The objects are those of the JSON report; ``type`` says which: `finding`, `not_analysed` or, once and last, `totals`.
+The objects are those of the JSON report; ``type`` says which: `finding`, `known`, `suppressed`, `not_analysed`, `gate`
+if anything was asked for beside findings, and, once and last, `totals`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ def render(analysis: Analysis) -> str:
     """Return the report, ASCII alone."""
     whole = report(analysis).model_dump(mode="json")
     lines = [_line("finding", one) for one in whole["findings"]]
-    lines += [_line("not_analysed", one) for one in whole["not_analysed"]]
+    for kind in ("known", "suppressed", "not_analysed"):
+        lines += [_line(kind, one) for one in whole[kind]]
+    if whole["gate"] is not None:
+        lines.append(_line("gate", whole["gate"]))
     lines.append(_line("totals", {"schema_version": whole["schema_version"], **whole["totals"]}))
     return "".join(lines)
 

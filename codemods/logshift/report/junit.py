@@ -1,7 +1,7 @@
 """JUnit XML, for CI servers that show tests: a suite for each file with findings, a failed case for each finding.
 
 There is no standard; this is what Jenkins, GitLab and Azure read alike. A run without findings is one passed case, as
-servers take a report without cases for a broken one.
+servers take a report without cases for a broken one. What is known, suppressed or allowed by a figure is skipped.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import escape, quoteattr
 
-from logshift.engine import Analysis, shown
+from logshift.engine import Analysis, FileResult, shown
 from logshift.model import Finding, Unanalysed
 
 #: What XML 1.0 cannot hold, not even escaped. https://www.w3.org/TR/xml/#charsets
@@ -24,30 +24,55 @@ _NO_FINDINGS = """\
 
 def render(analysis: Analysis) -> str:
     """Return the report as XML."""
-    suites = [_suite(shown(file.facts.path), file.findings) for file in analysis.files if file.findings]
+    told = [(shown(file.facts.path), _cases(file, analysis)) for file in analysis.files]
+    suites = [_suite(path, cases) for path, cases in told if cases]
     suites += [_unreadable(one) for one in analysis.unanalysed]
+    missed = [_missed(one) for one in (analysis.gate.missed if analysis.gate is not None else ())]
+    if missed:
+        suites.append(_suite("logshift", missed))
+    tests = sum(len(cases) for _, cases in told) + len(missed) + len(analysis.unanalysed)
     if not suites:
-        suites = [_NO_FINDINGS]
-    failures, errors = len(analysis.findings), len(analysis.unanalysed)
-    tests = max(failures + errors, 1)
+        suites, tests = [_NO_FINDINGS], 1
+    failures, errors = sum("<failure" in case for _, cases in told for case in cases), len(analysis.unanalysed)
+    failures += len(missed)
     head = f'<testsuites name="logshift" tests="{tests}" failures="{failures}" errors="{errors}">\n'
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}{"".join(suites)}</testsuites>\n'
 
 
-def _suite(path: str, findings: tuple[Finding, ...]) -> str:
-    cases = "".join(_case(path, one) for one in findings)
-    number = len(findings)
-    counts = f'tests="{number}" failures="{number}" errors="0"'
-    return f"  <testsuite name={_attribute(path)} {counts}>\n{cases}  </testsuite>\n"
+def _cases(file: FileResult, analysis: Analysis) -> list[str]:
+    path = shown(file.facts.path)
+    allowed = "" if analysis.findings_fail else "the figures that were asked for decide"
+    cases = [(one, allowed) for one in file.findings]
+    cases += [(one, "in the baseline") for one in file.known]
+    cases += [(one.finding, one.comment.reason or "suppressed") for one in file.suppressed]
+    return [_case(path, one, skipped) for one, skipped in sorted(cases, key=lambda case: case[0].span)]
 
 
-def _case(path: str, one: Finding) -> str:
+def _suite(path: str, cases: list[str]) -> str:
+    failures, skipped = (sum(word in case for case in cases) for word in ("<failure", "<skipped"))
+    counts = f'tests="{len(cases)}" failures="{failures}" errors="0"' + (f' skipped="{skipped}"' if skipped else "")
+    return f"  <testsuite name={_attribute(path)} {counts}>\n{''.join(cases)}  </testsuite>\n"
+
+
+def _missed(what: str) -> str:
+    return (
+        f'    <testcase classname="logshift" name={_attribute(what)}>\n'
+        f'      <failure type="gate" message={_attribute(what)}/>\n    </testcase>\n'
+    )
+
+
+def _case(path: str, one: Finding, skipped: str) -> str:
+    """Return a finding as a test that has failed, or that was skipped for a reason."""
     place = f"{path}:{one.start.line}:{one.start.column}"
     held = f" ({one.reason})" if one.reason is not None else ""
-    return (
+    case = (
         f"    <testcase classname={_attribute(path)} name={_attribute(f'{one.code} {place}')} "
         f'file={_attribute(path)} line="{one.start.line}">\n'
-        f"      <failure type={_attribute(one.name)} message={_attribute(one.message)}>"
+    )
+    if skipped:
+        return f"{case}      <skipped message={_attribute(skipped)}/>\n    </testcase>\n"
+    return (
+        f"{case}      <failure type={_attribute(one.name)} message={_attribute(one.message)}>"
         f"{_text(f'{place} {one.code} [{one.applicability}] {one.message}{held}')}</failure>\n    </testcase>\n"
     )
 

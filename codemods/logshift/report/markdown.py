@@ -11,7 +11,9 @@ from collections import Counter
 
 from logshift.engine import Analysis, shown
 from logshift.model import Applicability
+from logshift.report.style import Style
 from logshift.report.summary import KINDS, count, count_file
+from logshift.report.text import gate_lines, set_apart
 
 #: How many rows a table has at most.
 _ROWS = 500
@@ -22,16 +24,20 @@ _SPECIAL = re.compile(r"[\\`*_{}\[\]<>()#+!|~&-]")
 def render(analysis: Analysis) -> str:
     """Return the report."""
     total = count(analysis)
-    verdict = "✅" if not analysis.findings and not analysis.unanalysed else "❌"
+    verdict = "❌" if analysis.fails or analysis.unanalysed else "✅"
     held = Counter(one.applicability for one in analysis.findings)
     by_applicability = ", ".join(f"{held[one]} {one}" for one in Applicability if held[one])
     figures = f"**{total.percentage:.1f} %** of {total.bindings} loggers follow the pattern"
     findings = f"{len(analysis.findings)} findings{f' ({by_applicability})' if by_applicability else ''}"
     lines = ["## logshift", "", f"{verdict} {figures}; {findings}."]
+    about = [*set_apart(analysis), *gate_lines(analysis, Style(colour=False))]
+    lines += [part for one in about for part in ("", _message(one))]
     if total.legacy:
         lines += ["", *_files(analysis)]
     if analysis.findings:
         lines += ["", *_findings(analysis)]
+    if analysis.suppressed:
+        lines += ["", *_suppressed(analysis)]
     if analysis.unanalysed:
         lines += ["", "### Not analysed", "", "| place | why |", "|---|---|"]
         rows = [f"| {_code(f'{shown(one.path)}:{one.line}')} | {_plain(one.message)} |" for one in analysis.unanalysed]
@@ -73,6 +79,15 @@ def _findings(analysis: Analysis) -> list[str]:
         rows.append(f"| {_code(place)} | {one.code} | {_message(one.message)} | {_plain(fix)} |")
     table = ["| place | rule | finding | fix |", "|---|---|---|---|", *_shortened(rows, "| … | | {} more | |")]
     return ["<details><summary>Findings</summary>", "", *table, "", "</details>"]
+
+
+def _suppressed(analysis: Analysis) -> list[str]:
+    rows = []
+    for one in analysis.suppressed:
+        place = f"{shown(one.finding.path)}:{one.finding.start.line}:{one.finding.start.column}"
+        rows.append(f"| {_code(place)} | {one.finding.code} | {one.comment.until} | {_plain(one.comment.reason)} |")
+    table = ["| place | rule | until | reason |", "|---|---|---|---|", *_shortened(rows, "| … | | | {} more |")]
+    return ["<details><summary>Suppressed</summary>", "", *table, "", "</details>"]
 
 
 def _shortened(rows: list[str], more: str) -> list[str]:

@@ -9,11 +9,12 @@ the first of its findings that are safe to fix: its loggers move together, as on
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from logshift import __version__
-from logshift.engine import Analysis, shown
+from logshift.engine import Analysis, FileResult, shown
 from logshift.explain import rule_page
 from logshift.migrate import Outcome, migrate
 from logshift.model import Applicability, Finding, Unanalysed
@@ -28,6 +29,7 @@ def render(analysis: Analysis) -> str:
     rules = all_rules()
     index = {rule.code: number for number, rule in enumerate(rules)}
     fixes = {one.path: _fix(one) for one in migrate(analysis).changed} if analysis.findings else {}
+    missed = analysis.gate.missed if analysis.gate is not None else ()
     run = {
         "tool": {
             "driver": {
@@ -42,10 +44,13 @@ def render(analysis: Analysis) -> str:
         "invocations": [
             {
                 "executionSuccessful": not analysis.unanalysed,
-                "toolExecutionNotifications": [_notification(one) for one in analysis.unanalysed],
+                "toolExecutionNotifications": [
+                    *(_notification(one) for one in analysis.unanalysed),
+                    *({"level": "error", "message": {"text": one}} for one in missed),
+                ],
             }
         ],
-        "results": [_result(one, index[one.code], fixes) for one in analysis.findings],
+        "results": [one for file in analysis.files for one in _results(file, analysis, index, fixes)],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
@@ -61,6 +66,26 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": ["logging", "maintainability"]},
     }
+
+
+def _results(
+    file: FileResult, analysis: Analysis, index: dict[str, int], fixes: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield what was found in a file; what is known or suppressed says so, what the branch did not add is left out."""
+    has_baseline = analysis.gate is not None and analysis.gate.baseline is not None
+    known = {id(one) for one in file.known}
+    outside = {id(one) for one in file.outside}
+    comments = {id(one.finding): one.comment for one in file.suppressed}
+    for one in file.everything:
+        if id(one) in outside:
+            continue
+        result = _result(one, index[one.code], fixes)
+        if has_baseline:
+            result["baselineState"] = "unchanged" if id(one) in known else "new"
+        if (comment := comments.get(id(one))) is not None:
+            reason = {"justification": comment.reason} if comment.reason else {}
+            result["suppressions"] = [{"kind": "inSource", "status": "accepted", **reason}]
+        yield result
 
 
 def _result(one: Finding, index: int, fixes: dict[str, Any]) -> dict[str, Any]:

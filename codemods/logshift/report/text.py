@@ -147,7 +147,9 @@ def summary(analysis: Analysis, total: Counts, style: Style) -> list[str]:
         f"Compliance: {style.strong(f'{total.percentage:.1f} %')} "
         f"({total.compliant} of {total.bindings} loggers follow the pattern{_apart(analysis)})."
     )
+    lines += set_apart(analysis)
     lines += _left_out(analysis)
+    lines += gate_lines(analysis, style)
     if by[Applicability.SAFE]:
         lines.append(style.dim("Hint: `logshift migrate --diff` shows what would change, `logshift migrate` does it."))
     elif by[Applicability.UNSAFE]:
@@ -160,6 +162,47 @@ def summary(analysis: Analysis, total: Counts, style: Style) -> list[str]:
 def _apart(analysis: Analysis) -> str:
     number = configuring(analysis)
     return f"; {number} that only configure logging are counted apart" if number else ""
+
+
+def set_apart(analysis: Analysis) -> Iterable[str]:
+    """Yield how many findings do not count, and why."""
+    branch = analysis.gate.branch if analysis.gate is not None else None
+    since = f" on lines that the branch has not added since {branch.base[:10]}" if branch is not None else ""
+    parts = [
+        f"{number} {what}"
+        for number, what in (
+            (len(analysis.known), "in the baseline"),
+            (len(analysis.suppressed), "suppressed by comments"),
+            (analysis.outside, since.strip()),
+        )
+        if number
+    ]
+    if parts:
+        yield f"Not counted: {', '.join(parts)}."
+
+
+def gate_lines(analysis: Analysis, style: Style) -> list[str]:
+    """Return what came of the figures and files that findings were held against; nothing where there were none."""
+    gate = analysis.gate
+    if gate is None:
+        return []
+    lines = [f"{style.red('Failed')}: {one}." for one in gate.missed]
+    if analysis.findings and not gate.findings_fail and not gate.missed:
+        lines.append("The findings do not fail: the figures that were asked for hold.")
+    if gate.baseline is not None and gate.baseline.gone:
+        number = len(gate.baseline.gone)
+        lines.append(
+            f"{gate.baseline.file} has {_entries(number)} that nothing is found of any more: "
+            "`logshift baseline prune` takes them out."
+        )
+    if gate.ratchet is not None and gate.ratchet.fallen:
+        fewer = sum(allowed - one.findings for one, allowed in gate.ratchet.fallen)
+        lines.append(f"{gate.ratchet.file} allows {fewer} more than there are: `logshift ratchet update` lowers it.")
+    return lines
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
 
 
 def _left_out(analysis: Analysis) -> Iterable[str]:

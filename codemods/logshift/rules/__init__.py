@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from logshift.suppress import Comment
+
 
 class Found(NamedTuple):
     """What a rule found: the place, what to say, and what may be done."""
@@ -34,6 +36,8 @@ class View(NamedTuple):
     frameworks: dict[str, Framework]
     target: Target
     misfits: tuple[Misfit | None, ...]  # by binding
+    comments: tuple[Comment, ...] = ()  # those that suppress findings, once it is known which
+    require_reason: bool = False  # whether each of them has to say why
 
 
 class Rule(NamedTuple):
@@ -47,6 +51,7 @@ class Rule(NamedTuple):
     good: str
     safety: str
     check: Callable[[FileFacts, View], Iterator[Found]]
+    on_comments: bool = False  # about suppression comments: it comes last, and nothing suppresses it
 
 
 def is_legacy(binding: Binding, view: View) -> bool:
@@ -72,6 +77,18 @@ def bindings_of(framework: str, facts: FileFacts, view: View) -> Iterator[Found]
         )
 
 
+def on_comment(comment: Comment, message: str) -> Found:
+    """Return a finding about a suppression comment."""
+    return Found(
+        span=comment.written.span,
+        message=message,
+        applicability=Applicability.MANUAL,
+        reason=None,
+        scope=0,
+        canonical=comment.written.text,
+    )
+
+
 def _applicability(held: Misfit | None) -> Applicability:
     if held is None:
         return Applicability.SAFE
@@ -85,12 +102,26 @@ def _shown(binding: Binding) -> str:
 def all_rules() -> tuple[Rule, ...]:
     """Return every rule, by code."""
     from logshift.rules import (
+        expired_suppression,
         helper_logger,
+        invalid_suppression,
         logger_factory_reference,
         root_logger_call,
         stdlib_logger,
         structlog_logger,
+        unreasoned_suppression,
+        unused_suppression,
     )
 
-    modules = (stdlib_logger, structlog_logger, helper_logger, root_logger_call, logger_factory_reference)
+    modules = (
+        stdlib_logger,
+        structlog_logger,
+        helper_logger,
+        root_logger_call,
+        logger_factory_reference,
+        unused_suppression,
+        unreasoned_suppression,
+        expired_suppression,
+        invalid_suppression,
+    )
     return tuple(sorted((module.RULE for module in modules), key=lambda rule: rule.code))

@@ -10,12 +10,23 @@ from logshift.model import FileFacts, Unanalysed
 from logshift.scan.names import Names
 from logshift.source import Source, UndecodableError
 
+#: Without it a file has no comment for us.
+_MARK = b"logshift:"
 _HEAD = 400  # a declaration of the encoding stands in the first two lines
 
 
 def may_hold_loggers(data: bytes, names: Names) -> bool:
     """Say whether these bytes could make a logger; False is certain."""
     return names.tokens.search(data) is not None
+
+
+def may_hold_suppressions(data: bytes) -> bool:
+    """Say whether a comment of these bytes could suppress findings; False is certain."""
+    if _MARK not in data:
+        return False
+    from logshift.scan.comments import may_suppress
+
+    return may_suppress(data)
 
 
 def unreadable(path: str, data: bytes) -> Unanalysed | None:
@@ -58,8 +69,13 @@ def read(path: str, module: str, data: bytes, names: Names) -> FileFacts | Unana
         return why
     try:
         source = Source(path, data)
-        return parse.facts(source, module, names)
+        facts = parse.facts(source, module, names)
+        if may_hold_suppressions(data):
+            from logshift.scan.comments import suppressions
+
+            facts = facts._replace(suppressions=suppressions(source))
     except UndecodableError as error:
         return Unanalysed(path, error.line, error.column, str(error))
     except parse.NotPythonError as error:
         return Unanalysed(path, error.line, error.column, str(error))
+    return facts

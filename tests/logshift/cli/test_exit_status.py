@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 
+import click
 import pytest
 
 from logshift.cli import app
+
+FILES = {"good.toml": "", "bad.toml": "x = 1\n", "ratchet.toml": "ratchet = 'empty.jsonl'\n", "empty.jsonl": ""}
 
 TABLE = [
     # the command; the sources there are; the exit status
@@ -33,6 +36,32 @@ TABLE = [
     ("check --no-such-option", "clean", 2),
     ("check --config nowhere.toml", "clean", 2),
     ("check --config bad.toml", "clean", 2),
+    ("check --fail-under 0", "movable", 0),
+    ("check --fail-under 100", "movable", 1),
+    ("check --fail-under 100", "clean", 0),
+    ("check --fail-under 101", "clean", 2),
+    ("check --fail-under=", "clean", 2),
+    ("check --baseline nowhere.jsonl", "clean", 2),
+    ("check --baseline x --no-baseline", "clean", 2),
+    ("check --no-baseline", "clean", 0),
+    ("check --ratchet", "clean", 2),
+    ("check --diff-base no-such-branch", "clean", 2),
+    ("baseline create", "movable", 0),
+    ("baseline create", "movable broken", 3),
+    ("baseline create nowhere.py", "clean", 2),
+    ("baseline create --config bad.toml", "clean", 2),
+    ("baseline update", "clean", 2),
+    ("baseline update --baseline empty.jsonl", "movable", 0),
+    ("baseline prune", "clean", 2),
+    ("baseline prune --baseline empty.jsonl", "movable", 0),
+    ("baseline prune --baseline empty.jsonl", "broken", 3),
+    ("baseline", "clean", 2),
+    ("ratchet create", "movable", 0),
+    ("ratchet create nowhere.py", "clean", 2),
+    ("ratchet update", "clean", 2),
+    ("ratchet update --config ratchet.toml", "clean", 0),
+    ("ratchet update --config ratchet.toml", "movable", 1),
+    ("ratchet", "clean", 2),
     ("migrate", "clean", 0),
     ("migrate", "movable", 0),
     ("migrate", "manual", 1),
@@ -100,7 +129,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("command", "kinds", "status"), TABLE, ids=[f"{one[0]} [{one[1]}]" for one in TABLE])
 def test_exit_status(project, logshift, sources, command, kinds, status):
-    project({f"{kind}.py": sources[kind] for kind in kinds.split()} | {"good.toml": "", "bad.toml": "x = 1\n"})
+    project({f"{kind}.py": sources[kind] for kind in kinds.split()} | FILES)
     told = logshift(*command.split())
     assert told.status == status, told
     assert "Traceback" not in told.err
@@ -110,8 +139,9 @@ def test_exit_status(project, logshift, sources, command, kinds, status):
 
 
 def test_every_command_is_in_the_table():
-    commands = {name for name in app.main.commands if name != "config"}
-    commands |= {f"config {name}" for name in app.config_group.commands}
+    groups = {name: one for name, one in app.main.commands.items() if isinstance(one, click.Group)}
+    commands = app.main.commands.keys() - groups.keys()
+    commands |= {f"{name} {inner}" for name, one in groups.items() for inner in one.commands}
     for command in commands:
         assert {0, 2} & {status for line, _, status in TABLE if line.startswith(command)}, command
 

@@ -95,6 +95,19 @@ def test_check_loads_a_parser_for_a_file_that_may_hold_loggers_and_libcst_never(
     assert roots(modules) & (HEAVY - {"ast", "hashlib"}) == set()
 
 
+def test_what_a_gate_needs_is_loaded_where_there_is_one(project, loaded, sources):
+    root = project({"a.py": "x = 1\n"})
+    assert not any(name.startswith("logshift.gate") for name in loaded("check", "--no-baseline")[1])
+    assert not {"json", "subprocess", "tokenize"} & loaded("check", "--fail-under", "80")[1]
+    (root / "logshift-baseline.jsonl").write_text("")
+    status, modules = loaded("check")
+    assert status == 0
+    assert {"logshift.gate.baseline", "json"} <= modules
+    assert not {"click", "pydantic", "subprocess", "logshift.gate.branch", "logshift.gate.ratchet"} & modules
+    project({"a.py": sources["movable"]})
+    assert "tokenize" not in loaded("check")[1]
+
+
 def test_configuration_is_parsed_once(project, loaded):
     project({"a.py": "x = 1\n", "logshift.toml": "src = []\n"})
     assert "pydantic" in loaded("check")[1]

@@ -17,6 +17,7 @@ WORDS = st.sampled_from(
         *(choice for option in OPTIONS for choice in option.choices),
         *(option.flag[:-1] for option in OPTIONS),
         *(option.flag[1:] for option in OPTIONS),
+        "--fail-under=80", "--fail-under=nan", "--fail-under=100.5", "80", "-1", "1e1",
         "a.py", "", ".", "-", "--", "---", "-x", "--x", "-h", "--help", "--no-statistics", "JSON", "--Statistics", "é", "a b", "=",
     ]
 )  # fmt: skip
@@ -54,6 +55,31 @@ def test_paths_may_be_anything(arguments):
 
 def test_every_option_arrives():
     assert parse_plain(
-        ["--output-format", "json", "--statistics", "a", "--force-exclude", "--exit-zero", "--config=c", "b"]
-    ) == CheckArguments(("a", "b"), "json", statistics=True, force_exclude=True, exit_zero=True, config="c")
+        [
+            *(
+                "--output-format",
+                "json",
+                "--statistics",
+                "a",
+                "--force-exclude",
+                "--exit-zero",
+                "--config=c",
+                "b",
+                "--ratchet",
+            ),
+            *("--fail-under", "80", "--baseline", "k", "--no-baseline", "--diff-base=main"),
+        ]
+    ) == CheckArguments(
+        ("a", "b"),
+        "json",
+        statistics=True,
+        force_exclude=True,
+        exit_zero=True,
+        config="c",
+        fail_under=80.0,
+        baseline="k",
+        no_baseline=True,
+        ratchet=True,
+        diff_base="main",
+    )
     assert len(OPTIONS) == len(CheckArguments._fields) - 1

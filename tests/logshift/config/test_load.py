@@ -26,6 +26,9 @@ exclude = ["a/"]
 extend-exclude = ["b/"]
 respect-gitignore = false
 keep-channels = false
+require-suppression-reason = true
+baseline = "known.jsonl"
+ratchet = "counts.jsonl"
 
 [target]
 module = "house.log"

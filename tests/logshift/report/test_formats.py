@@ -79,8 +79,8 @@ def sarif_run(logshift, sarif_schema):
     """Check the working directory and return the run that SARIF tells of, which keeps to the schema."""
     validators = pytest.importorskip("jsonschema.validators", reason="jsonschema is not installed")
 
-    def run():
-        document = json.loads(logshift("check", "--output-format", "sarif").out)
+    def run(*arguments):
+        document = json.loads(logshift("check", "--output-format", "sarif", *arguments).out)
         known = validators.validator_for(sarif_schema)(sarif_schema)
         assert [error.message for error in known.iter_errors(document)] == []
         return document["runs"][0]
@@ -103,6 +103,16 @@ def test_sarif_keeps_to_its_schema_and_says_what_json_says(project, sarif_run, f
     (invocation,) = run["invocations"]
     assert invocation["executionSuccessful"] is False
     assert len(invocation["toolExecutionNotifications"]) == 1
+
+
+def test_sarif_of_a_gate_keeps_to_its_schema(project, logshift, sarif_run):
+    held = "import logging\nlogging.info('x')  # logshift: ignore\nlogging.info('y')  # logshift: ignore -- why\n"
+    project({"a.py": MOVABLE, "b.py": held, "gone.py": MOVABLE})
+    logshift("baseline", "create")
+    project({"c.py": MOVABLE, "gone.py": ""})
+    run = sarif_run("--fail-under", "50")
+    assert [one["baselineState"] for one in run["results"]] == ["unchanged", "new", "new", "new"]
+    assert [len(one.get("suppressions", ())) for one in run["results"]] == [0, 1, 1, 0]
 
 
 def test_a_consumer_that_applies_the_fixes_of_sarif_writes_what_migrate_writes(legacy, logshift, sarif_run):

@@ -9,6 +9,9 @@ from logshift.reasons import EXPLANATIONS
 from logshift.rules import Rule, all_rules
 
 HELPER = """\
+[tool.logshift]
+require-suppression-reason = true
+
 [tool.logshift.target.components]
 "app/mod.py" = "{component}"
 
@@ -19,7 +22,7 @@ methods = {{ flow_info = "log_info" }}
 
 
 def component_of(rule: Rule) -> str:
-    return rule.good.partition('UniversalFrameworkLogger("')[2].partition('"')[0]
+    return rule.good.partition('UniversalFrameworkLogger("')[2].partition('"')[0] or "mod"
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.name)
