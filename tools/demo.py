@@ -143,7 +143,8 @@ def _address(service: subprocess.Popen[str]) -> str:
         if line.startswith("Serving on "):
             return line.split()[2]
         told.append(line)
-        print(line, end="")
+        if not line.startswith("--- Logging is slow"):  # as it is said on a machine that is busy
+            print(line, end="")
     raise DemoError(f"the service did not start:\n{''.join(told)}")
 
 

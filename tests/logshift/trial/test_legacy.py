@@ -22,7 +22,12 @@ def test_the_example_application_s_own_tests_and_events_are_the_same(tmp_path, m
     monkeypatch.chdir(root)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root / "src"), str(ROOT / "src")]))
     tests = ("tests",) if FULL else SAMPLE
-    status, trial, _ = prove("src", command=(sys.executable, "-m", "pytest", "-q", *tests))
+    for _ in range(
+        2
+    ):  # the application reports steps that are slow, which on a busy machine one run has and one has not
+        status, trial, _ = prove("src", command=(sys.executable, "-m", "pytest", "-q", *tests))
+        if status == 0:
+            break
     assert status == 0, trial
     assert trial["tests_passed"] > (150 if FULL else 30)
     assert trial["events"] > (1000 if FULL else 100)

@@ -455,7 +455,8 @@ def test_M18_a_collector_that_hangs_holds_up_no_shutdown(collector, quiet):
     monitor = ProductionMonitor({"exporter": "otlp", "otlp_endpoint": collector.url, "flush_timeout": 60.0})
     monitor.record_agent_execution("a", 0.1, success=True)
     assert not monitor.shutdown(timeout=0.05)
-    assert monitor.telemetry()["flush_timeouts"] == 1
+    told = monitor.telemetry()  # who notices first, the one who waits or the one who sends, is chance
+    assert told["flush_timeouts"] or told["send_errors"]
     assert quiet.matching("metrics_lost", points=2)
 
 
