@@ -79,7 +79,7 @@ def added(places: tuple[str, ...], revision: str, paths: Iterable[str]) -> Added
     tracked = frozenset(os.fsdecode(name) for name in _asked(top, "ls-files", "-z").split(b"\0") if name)
     others = sorted({name for path in paths if (name := _name_below(top, path)) in tracked and name[-3:] != ".py"})
     wanted = [":(top)*.py", *(f":(top,literal){name}" for name in others)]
-    patch = _asked(top, "-c", "core.quotePath=true", "-c", "diff.relative=false", *_DIFF, base, "--", *wanted)
+    patch = _asked(top, *_DIFF, base, "--", *wanted)
     return Added(top, base, tracked, _lines_of(patch))
 
 
@@ -144,9 +144,8 @@ def _lines_of(patch: bytes) -> dict[str, tuple[range, ...]]:
         elif (hunk := _HUNK.match(line)) is not None:
             removed, start, number = (int(part) if part is not None else 1 for part in hunk.groups())
             current.append(range(start, start + number))
-            left = removed + number  # what these lines say is not looked at: it may look like a head
-            while left > 0:
-                left -= not next(lines, b" ").startswith(b"\\")  # a remark on a missing newline is none of them
+            for _ in range(removed + number):  # what these lines say is not looked at: it may look like a head
+                next(lines, b"")
     return {name: tuple(ranges) for name, ranges in found.items()}
 
 

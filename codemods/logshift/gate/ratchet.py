@@ -1,7 +1,8 @@
 """The ratchet: how many findings of each rule each component may have. The figures may only fall.
 
 In: an analysis and counts. Out: what has grown, and what has fallen. Suppressed findings are not counted, known ones
-are. Where two branches have written two counts for one place, the lower one holds.
+are: the gate asks before it puts them apart. Where two branches have written two counts for one place, the lower one
+holds.
 """
 
 from __future__ import annotations
@@ -47,9 +48,7 @@ def save(path: str, counts: _Counts) -> None:
 def count(analysis: Analysis) -> _Counts:
     """Count the findings, by rule and component."""
     found = Counter(
-        (one.code, analysis.project.component(file.facts.path))
-        for file in analysis.files
-        for one in (*file.findings, *file.known)
+        (one.code, analysis.project.component(file.facts.path)) for file in analysis.files for one in file.findings
     )
     return dict(found)
 

@@ -47,6 +47,7 @@ CHANGES = {
     "a new file in a new folder": lambda git: ((git.root / "n").mkdir(), (git.root / "n/c.py").write_text(OLD)),
     "a renamed file with a line more": lambda git: (git("mv", "wide.py", "moved.py"), (git.root / "moved.py").write_text(WIDE + MORE)),
     "a name with everything in it": lambda git: (git.root / "ü \"x'\t.py").write_text("x = 1\n" + OLD),
+    "lines below some that look like a patch": lambda git: (git.root / "a.py").write_text("'''\n++ b/wide.py\n'''\n" + OLD + MORE),
     "a line without an end": lambda git: (git.root / "bare.py").write_text("x = 1\nimport logging; logging.info('')"),
 }  # fmt: skip
 WIDE = OLD + "".join(f"x{number} = {number}\n" for number in range(30))
@@ -148,9 +149,9 @@ def test_attributes_that_hide_a_change_hide_nothing(branch, checked):
 
 
 def test_lines_are_counted_as_git_counts_them(branch, checked):
-    git = branch({"a.py": "x = 1\r" + OLD})
-    (git.root / "a.py").write_bytes(("x = 1\r" + OLD + MORE).encode())
-    assert counted(checked("--diff-base", "main")) == ["a.py:6"]
+    git = branch({"a.py": "x = 1\r" * 3 + OLD})
+    (git.root / "a.py").write_bytes(("x = 1\r" * 3 + OLD + MORE).encode())
+    assert counted(checked("--diff-base", "main")) == ["a.py:8"]
 
 
 def test_file_of_another_name_that_is_given_is_looked_at_too(branch, checked):

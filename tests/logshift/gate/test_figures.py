@@ -150,10 +150,12 @@ def test_known_findings_count_for_the_ratchet_and_suppressed_ones_do_not(held, p
     assert logshift("check", "--ratchet").status == 1
 
 
-def test_of_two_counts_that_a_merge_leaves_the_lower_one_holds(held, logshift):
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_counts_that_a_merge_leaves_the_lower_one_holds(held, logshift, order):
     root = held({"a.py": MANY})
     file = root / "logshift-ratchet.jsonl"
-    file.write_text(file.read_text() + '{"code": "LS101", "component": "a", "findings": 2}\n')
+    both = [file.read_text(), '{"code": "LS101", "component": "a", "findings": 2}\n']
+    file.write_text("".join(both[::order]))
     assert "LS101 in a: 3, where the ratchet allows 2" in logshift("check", "--ratchet").out
 
 

@@ -37,6 +37,8 @@ def test_json_keeps_to_its_schema_and_tells_all(mixed, checked, git):
     (suppressed,) = report["suppressed"]
     assert (suppressed["comment_line"], suppressed["comment"]) == (3, "ignore[LS104] until=9999-12-31")
     assert (suppressed["until"], suppressed["why"]) == ("9999-12-31", "the script & co")
+    kinds = {file["path"]: (one["applicability"], one["kind"]) for file in report["files"] for one in file["bindings"]}
+    assert kinds == dict.fromkeys(("known.py", "new.py"), ("safe", "logging.getLogger"))
     gate = report["gate"]
     assert (gate["passed"], gate["findings_fail"], gate["fail_under"], len(gate["missed"])) == (False, True, 50, 2)
     assert [one["path"] for one in gate["baseline"]["gone"]] == ["gone.py"]
