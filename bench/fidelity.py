@@ -133,7 +133,7 @@ def _settle_baseline(name: str, corpus: Path) -> None:
     if (HOME / "results" / name / "baseline.json").is_file():
         return
     recorded = corpus / "baselines" / f"{name}.json.gz"
-    if recorded.is_file() and f"/work/{name}/tree" in gzip.decompress(recorded.read_bytes()).decode():
+    if recorded.is_file() and f"work/{name}/tree" in gzip.decompress(recorded.read_bytes()).decode():
         _harness(corpus, ["baseline", name])
 
 
