@@ -28,8 +28,8 @@ _OFTEN, _SECONDS = 10, 60.0
 #: Places that are kept count of; beyond that all begin anew.
 _PLACES = 1000
 
-#: By place: since when it is counted, how often it was heard of, how often it was not.
-_heard: dict[object, tuple[float, int, int]] = {}
+#: By place: since when it is counted, and the counter, which threads share without a lock.
+_heard: dict[object, tuple[float, itertools.count[int]]] = {}
 
 
 def count() -> int:
@@ -59,14 +59,16 @@ def _untold(component: str, caller: _frames.Caller, error: object, problem: str)
     """Return how many losses at this place were not told of since the last that was; None if this is to be another."""
     place = (component, caller.path, caller.line, error, problem)
     now = time.monotonic()
-    since, heard, untold = _heard.get(place, (now, 0, 0))
-    if now - since > _SECONDS:
-        since, heard = now, 0
-    told = heard < _OFTEN
-    if len(_heard) >= _PLACES:
-        _heard.clear()
-    _heard[place] = (since, heard + 1, 0) if told else (since, heard, untold + 1)
-    return untold if told else None
+    known = _heard.get(place)
+    if known is None:
+        if len(_heard) >= _PLACES:
+            _heard.clear()
+        known = _heard.setdefault(place, (now, itertools.count()))
+    untold = 0
+    if now - known[0] > _SECONDS:
+        untold = max(next(known[1]) - _OFTEN, 0)
+        known = _heard[place] = (now, itertools.count())
+    return untold if next(known[1]) < _OFTEN else None
 
 
 def slow(component: str, event: object, costs: object) -> None:

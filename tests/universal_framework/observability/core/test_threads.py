@@ -89,7 +89,7 @@ def test_every_loss_is_counted_once(tree) -> None:
     numbers = {int(line.split()[3]) for line in lines}
     assert errors == []
     assert _losses.count() - before == THREADS * 50
-    assert 1 <= len(lines) == len(numbers) < 30 + THREADS  # one place is heard of ten times a minute
+    assert 10 <= len(lines) == len(numbers) < 10 + THREADS  # one place is heard of ten times a minute
 
 
 def test_the_tree_can_be_changed_while_others_log(tree) -> None:
