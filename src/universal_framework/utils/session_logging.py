@@ -23,10 +23,6 @@ def hashed_session_id(session_id: str | None) -> str | None:
     return None if session_id is None else _pipeline.current().session_hash(session_id)
 
 
-#: The name that callers of the first form know.
-shorten_session_id = hashed_session_id
-
-
 class SessionFlowLogger:
     """Writes the events of session handling."""
 
